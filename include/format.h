@@ -1,0 +1,106 @@
+/*
+ * format.h - how a column stores an encrypted value.
+ *
+ * A format is a const record with a C side and an SQL side; adding one means
+ * one .c file, one line in the registry of format.c, one folder of vectors.
+ * Nothing here does I/O or knows a database connection: the SQL side writes
+ * expressions, the db layer runs them.
+ */
+#ifndef PGREKEY_FORMAT_H
+#define PGREKEY_FORMAT_H
+
+#include "buf.h"
+#include "fernet.h"
+#include "slice.h"
+
+/* What the column's type does with the string inside it. */
+enum carrier {
+	CARRIER_TEXT,  /* text, varchar, char, citext, domains over them */
+	CARRIER_JSON,  /* json: text as written, no equality */
+	CARRIER_JSONB, /* jsonb: normalised, has equality */
+};
+
+enum envelope_kind {
+	ENVELOPE_RAW,         /* no marker: a value from before encryption */
+	ENVELOPE_FOREIGN,     /* no marker of ours, but another system's */
+	ENVELOPE_SEALED,      /* key id and a body that claims to be sealed */
+	ENVELOPE_PLAINTEXT,   /* marked, not encrypted */
+	ENVELOPE_UNSUPPORTED, /* reserved marker: never touch */
+	ENVELOPE_MALFORMED,   /* marked, but not readable as anything */
+};
+
+/* Points into the stored value or into the scratch memory it was parsed
+ * with, and lives as long as both. */
+struct envelope {
+	enum envelope_kind kind;
+	struct slice key_id; /* the label; empty unless SEALED */
+	struct slice body;   /* base64 text behind the label */
+	bool lossy;          /* parsed, but re-writing would drop something */
+	const char *what;    /* FOREIGN: whose; MALFORMED: why. Static text */
+};
+
+enum opened {
+	OPENED_OK,        /* authentic, plaintext recovered */
+	OPENED_UNKNOWN,   /* sound, but no known key made it */
+	OPENED_CORRUPT,   /* authentic, but the inside is wrong */
+	OPENED_MALFORMED, /* not a token */
+};
+
+/* How opening a sealed body went. */
+struct opening {
+	enum opened result;
+	size_t key;       /* OK, CORRUPT: index of the key that made it */
+	uint64_t time;    /* OK: seconds, as stored in the token */
+	bool canonical;   /* spelled as the format's own writer spells it */
+	bool lossy;       /* decoding had to ignore something */
+	const char *what; /* why not, or what was ignored; static text */
+};
+
+/* Scratch memory of one thread for parsing, opening and sealing. */
+struct format_scratch {
+	struct buf string; /* the JSON string, unescaped */
+	struct buf outer;  /* first base64 layer, decoded */
+	struct buf token;  /* token bytes */
+	struct buf spell;  /* token text on its way out */
+};
+
+void format_scratch_init(struct format_scratch *s, size_t max);
+void format_scratch_done(struct format_scratch *s);
+
+struct format {
+	const char *name; /* as written in the configuration */
+
+	/* SQL side: appends a boolean expression that is true where the
+	 * server can tell that the value was written under key_id, NULL for
+	 * NULL. column is a quoted reference such as t."secret"; literals are
+	 * quoted by the format. Must not detoast a text value as a whole. */
+	void (*sql_current)(struct buf *sql, const char *column,
+		enum carrier carrier, const char *key_id);
+
+	/* Value as stored (a json or jsonb column as its text). Never
+	 * fails: what cannot be parsed is RAW, FOREIGN or MALFORMED. */
+	void (*parse)(struct envelope *ret, struct slice stored,
+		enum carrier carrier, struct format_scratch *s);
+
+	/* Opens a SEALED envelope with any key, or decodes a PLAINTEXT one.
+	 * The plaintext replaces the contents of plain. */
+	struct opening (*open)(struct buf *plain, const struct envelope *e,
+		struct fernet *f, const struct keyring *ring,
+		struct format_scratch *s);
+
+	/* Replaces the contents of ret by the stored form of plain, sealed
+	 * under key. -1 only if the cipher itself fails. */
+	int (*seal)(struct buf *ret, struct slice plain, enum carrier carrier,
+		struct fernet *f, const struct keyring *ring, size_t key,
+		uint64_t time, const unsigned char iv[FERNET_IV],
+		struct format_scratch *s) MUST_CHECK;
+
+	/* Replaces the contents of ret by the marked, unencrypted form. */
+	void (*mark)(struct buf *ret, struct slice plain, enum carrier carrier);
+};
+
+/* NULL-terminated. */
+extern const struct format *const formats[];
+const struct format *format_find(const char *name);
+
+#endif

@@ -9,6 +9,7 @@
 #define PGREKEY_CONFIG_H
 
 #include "keyring.h"
+#include "option.h"
 #include "target.h"
 
 enum output_kind {
@@ -16,9 +17,17 @@ enum output_kind {
 	OUTPUT_JSON,
 };
 
-enum trigger_mode {
-	TRIGGERS_FIRE,
-	TRIGGERS_SUPPRESS, /* session_replication_role = replica */
+/* In the order of precedence. */
+enum config_source {
+	SOURCE_DEFAULT,
+	SOURCE_ENVIRONMENT,
+	SOURCE_FILE,
+	SOURCE_COMMAND_LINE,
+};
+
+struct config_origin {
+	enum config_source source;
+	int line; /* of the file */
 };
 
 struct config {
@@ -43,10 +52,7 @@ struct config {
 	int64_t chunk_bytes;
 	int64_t lock_timeout_ms;
 	int64_t max_passes;
-	int64_t max_rows_per_second; /* 0: no limit */
-	int64_t max_replica_lag_ms;
 	bool synchronous_commit;
-	enum trigger_mode triggers;
 	char *state_schema;
 	int64_t max_findings;
 
@@ -60,6 +66,8 @@ struct config {
 
 	/* command line only */
 	char *file; /* the configuration file that was read */
+	bool help;
+	bool version;
 	bool dry_run;
 	bool thorough;
 	bool no_join;
@@ -70,13 +78,30 @@ struct config {
 	char **only;            /* labels, NULL-terminated, or NULL: all */
 	enum output_kind output;
 	char *argument; /* keygen ID */
+
+	struct config_origin *origin; /* one per row of the option table */
 };
 
+/* Defaults, then the environment. config_free() is fine on zeroes. */
+int config_init(struct config *c, struct err *err) MUST_CHECK;
 void config_free(struct config *c);
+
+/* Sets one option (not one of a table section) unless a stronger source has
+ * set it already; the value is checked in either case. */
+int config_set(struct config *c, const struct option *o, const char *name,
+	const char *text, struct config_origin origin,
+	struct err *err) MUST_CHECK;
+struct config_origin config_origin(
+	const struct config *c, const struct option *o);
 
 /* Reads the configuration file into c: strict, complete, or ERR_USAGE naming
  * file, line and option, never the value. Nothing acts before it returned 0. */
 int config_read_file(
 	struct config *c, const char *path, struct err *err) MUST_CHECK;
+
+/* What only the whole can tell: contradictions, a column named twice, labels
+ * that do not exist. needs is a set of enum command_need. */
+int config_check(
+	const struct config *c, unsigned needs, struct err *err) MUST_CHECK;
 
 #endif

@@ -35,7 +35,7 @@ struct envelope {
 	enum envelope_kind kind;
 	struct slice key_id; /* the label; empty unless SEALED */
 	struct slice body;   /* base64 text behind the label */
-	bool lossy;          /* parsed, but re-writing would drop something */
+	bool lossy;          /* parsed, but rewriting would drop something */
 	const char *what;    /* FOREIGN: whose; MALFORMED: why. Static text */
 };
 
@@ -52,7 +52,8 @@ struct opening {
 	size_t key;       /* OK, CORRUPT: index of the key that made it */
 	uint64_t time;    /* OK: seconds, as stored in the token */
 	bool canonical;   /* spelled as the format's own writer spells it */
-	bool lossy;       /* decoding had to ignore something */
+	bool lenient;     /* a strict decoder refuses the spelling */
+	bool lossy;       /* and decoding had to drop something */
 	const char *what; /* why not, or what was ignored; static text */
 };
 
@@ -71,15 +72,26 @@ struct format {
 	const char *name; /* as written in the configuration */
 
 	/* SQL side: appends a boolean expression that is true where the
-	 * server can tell that the value was written under key_id, NULL for
-	 * NULL. column is a quoted reference such as t."secret"; literals are
-	 * quoted by the format. Must not detoast a text value as a whole. */
+	 * server can tell that a value needs nothing: it is labelled with
+	 * key_id, or marked as plaintext where key_id is NULL. NULL for NULL.
+	 * column is a quoted reference such as t."secret". Does not detoast a
+	 * text value as a whole. */
 	void (*sql_current)(struct buf *sql, const char *column,
 		enum carrier carrier, const char *key_id);
+
+	/* Appends the length in characters that a text value will have once
+	 * it is sealed under key_id; 0 for what would be left as it is. */
+	void (*sql_new_length)(struct buf *sql, const char *column,
+		const char *key_id, bool raw_too);
 
 	/* Value as stored (a json or jsonb column as its text). Never
 	 * fails: what cannot be parsed is RAW, FOREIGN or MALFORMED. */
 	void (*parse)(struct envelope *ret, struct slice stored,
+		enum carrier carrier, struct format_scratch *s);
+
+	/* The same for a plaintext: is it an envelope once more, as left
+	 * behind by a writer that took one for a value? */
+	void (*parse_inner)(struct envelope *ret, struct slice plain,
 		enum carrier carrier, struct format_scratch *s);
 
 	/* Opens a SEALED envelope with any key, or decodes a PLAINTEXT one.

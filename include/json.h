@@ -30,5 +30,7 @@ void json_int(struct json *j, const char *key, int64_t value);
 void json_real(struct json *j, const char *key, double value, int digits);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+/* value is JSON text already. */
+void json_raw(struct json *j, const char *key, const char *value);
 
 #endif

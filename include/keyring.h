@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define KEY_BYTES 32      /* 16 sign, 16 encrypt */
+#define KEY_TEXT 44       /* characters of base64 */
 #define KEY_FINGERPRINT 8 /* hex characters of SHA-256 of the key */
 #define KEY_FILE_MAX 4096 /* bytes; a longer file is no key */
 #define KEYRING_MAX 1000  /* keys */
@@ -31,6 +32,8 @@ struct keyring {
 	bool has_primary;
 	char **warning; /* readable by others, weak, ... ; for the log */
 	size_t warnings;
+	uint8_t *secret; /* what all key[].bytes point into */
+	size_t secret_size;
 };
 
 struct keyring_options {
@@ -51,13 +54,15 @@ void keyring_free(struct keyring *ring); /* wipes; NULL is fine */
 /* Index of the key with this id, or -1. */
 long keyring_find(const struct keyring *ring, struct slice id);
 
-/* What is wrong with a text as a key file, or NULL if it is exactly one key
- * (then ret holds it). Pure; used by the loader, tests and fuzzers. */
+/* What is wrong with a text as a key file, as a predicate ("is empty"), or
+ * NULL if it is exactly one key (then ret holds it). Static text that never
+ * quotes. Pure; used by the loader, tests and fuzzers. */
 const char *key_parse(uint8_t ret[KEY_BYTES], struct slice text);
 
-/* Makes a new key file: exclusively created, 0600, fsynced. text receives the
- * 44 characters if it is not NULL (wipe it yourself). */
-int key_generate(const char *directory, const char *id, char text[45],
+/* Makes a new key file: whole or not at all, never over an existing one, 0600,
+ * fsynced. text receives the 44 characters and a NUL if it is not NULL (wipe
+ * it yourself). */
+int key_generate(const char *directory, const char *id, char text[KEY_TEXT + 1],
 	char fingerprint[KEY_FINGERPRINT + 1], struct err *err) MUST_CHECK;
 
 #endif

@@ -1,0 +1,62 @@
+/*
+ * catalog.h - the configured tables as the database has them.
+ *
+ * A configured table means the rows that the application sees in it: its
+ * leaves are the partitions and inheritance children with storage of their
+ * own, each walked and written by itself. Read-only once loaded; the targets
+ * must outlive it.
+ */
+#ifndef PGREKEY_CATALOG_H
+#define PGREKEY_CATALOG_H
+
+#include "pg.h"
+#include "target.h"
+
+#define BLOCK_BYTES 8192 /* checked against the server's block_size */
+
+struct leaf_column {
+	char *name;
+	char *ref; /* t."name" */
+	enum carrier carrier;
+	int max_chars; /* varchar(n), char(n); 0: no limit */
+};
+
+struct leaf {
+	uint32_t oid;
+	char *name;     /* schema.table as SQL would be written, for people */
+	char *sql_name; /* "schema"."table" */
+	size_t target;  /* index */
+	const struct target *conf;
+	struct leaf_column *column; /* conf->columns of them, same order */
+	char **key; /* primary key columns, NULL-terminated; may be empty */
+	bool before_trigger; /* a BEFORE UPDATE row trigger may fire */
+	bool any_trigger;
+	bool lock_for_update; /* a unique index covers an encrypted column */
+	bool toasted;         /* values may live outside the page */
+};
+
+struct catalog {
+	struct leaf *leaf; /* in the order of the targets, then by oid */
+	size_t leaves;
+};
+
+enum catalog_mode {
+	CATALOG_LOOK,  /* whatever the privileges are */
+	CATALOG_READ,  /* SELECT is needed */
+	CATALOG_WRITE, /* and UPDATE */
+};
+
+/* Resolves every target. ERR_USAGE for a missing table or column and for what
+ * cannot be rotated at all (view, foreign table, generated column, ...),
+ * ERR_DB for missing privileges, with the exact GRANT as the hint. */
+int catalog_load(struct catalog *ret, struct pg *pg,
+	const struct target *target, size_t targets, enum catalog_mode mode,
+	struct err *err) MUST_CHECK;
+void catalog_done(struct catalog *c); /* zero-initialised is fine */
+
+const struct leaf *catalog_find(const struct catalog *c, uint32_t oid);
+
+/* Appends what a role needs to rotate these tables. */
+void catalog_grants(struct buf *sql, const struct catalog *c, const char *role);
+
+#endif

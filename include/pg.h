@@ -1,0 +1,132 @@
+/*
+ * pg.h - one PostgreSQL connection. The only module that knows libpq.
+ *
+ * A struct pg belongs to one thread; pg_cancel() alone may be called from
+ * another. Errors carry the SQLSTATE and object names; the server's own words
+ * only where they cannot quote a row, never its DETAIL. Notices are dropped.
+ */
+#ifndef PGREKEY_PG_H
+#define PGREKEY_PG_H
+
+#include "err.h"
+#include "slice.h"
+#include <stdint.h>
+
+struct pg;
+struct pg_result;
+
+struct pg_options {
+	/* NULL-terminated, for PQconnectdbParams with expand_dbname. */
+	const char *const *keyword;
+	const char *const *value;
+	const char *application; /* application_name */
+	bool read_only;
+	bool synchronous_commit;
+};
+
+/* ERR_USAGE for an unknown connection option, else ERR_DB. */
+int pg_open(struct pg **ret, const struct pg_options *options,
+	struct err *err) MUST_CHECK;
+void pg_close(struct pg *pg); /* NULL is fine */
+
+bool pg_lost(const struct pg *pg);          /* the connection is gone */
+int pg_server_version(const struct pg *pg); /* 150020 */
+/* Asks the server to cancel what runs; any thread, best effort. */
+void pg_cancel(struct pg *pg);
+
+/* -- parameters ------------------------------------------------------------ */
+
+#define PG_ARGS_MAX 96
+
+/* Values are not copied: they live until the statement was sent. */
+struct pg_args {
+	int count;
+	uint32_t type[PG_ARGS_MAX];
+	const char *value[PG_ARGS_MAX];
+	int len[PG_ARGS_MAX];
+	int binary[PG_ARGS_MAX];
+	unsigned char number[PG_ARGS_MAX][8];
+};
+
+/* Type OIDs that never change. */
+enum pg_type {
+	PG_BOOL = 16,
+	PG_INT8 = 20,
+	PG_INT4 = 23,
+	PG_TEXT = 25,
+	PG_OID = 26,
+	PG_TID = 27,
+	PG_TEXT_ARRAY = 1009,
+	PG_TID_ARRAY = 1010,
+	PG_INT8_ARRAY = 1016,
+	PG_OID_ARRAY = 1028,
+};
+
+void pg_arg_text(struct pg_args *a, const char *text); /* NULL is NULL */
+void pg_arg_int(struct pg_args *a, int64_t n);         /* as int8 */
+void pg_arg_bool(struct pg_args *a, bool b);
+/* A value in the type's binary format. */
+void pg_arg_binary(struct pg_args *a, enum pg_type type, struct slice value);
+
+/* -- statements ------------------------------------------------------------ */
+
+/* Runs one statement; args may be NULL. Results are in text format. *ret may
+ * be NULL when nobody looks at the rows; else free with pg_free(). */
+int pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
+	const struct pg_args *args, struct err *err) MUST_CHECK;
+int pg_exec(struct pg *pg, const char *sql, struct err *err) MUST_CHECK;
+/* Best effort: whatever was open is rolled back. */
+void pg_rollback(struct pg *pg);
+
+void pg_free(struct pg_result *r); /* NULL is fine */
+int pg_rows(const struct pg_result *r);
+bool pg_is_null(const struct pg_result *r, int row, int column);
+const char *pg_text(const struct pg_result *r, int row, int column);
+int64_t pg_int(const struct pg_result *r, int row, int column); /* NULL: 0 */
+bool pg_bool(const struct pg_result *r, int row, int column);
+struct slice pg_slice(const struct pg_result *r, int row, int column);
+
+/* -- several statements in one flush --------------------------------------- */
+
+struct pg_step {
+	const char *sql;
+	const struct pg_args *args; /* or NULL */
+	/* The statement runs other people's code (triggers, constraints): no
+	 * word of the server about its failure is repeated. */
+	bool foreign_code;
+};
+
+/* Sends the steps in one flush and returns; the server works while the caller
+ * does something else. Then pg_receive() with the same steps: waits, and hands
+ * out the result of step keep in text format. After a failure the transaction
+ * is still open and aborted: pg_rollback(). */
+int pg_send(struct pg *pg, const struct pg_step *step, size_t count,
+	struct err *err) MUST_CHECK;
+int pg_receive(struct pg_result **ret, struct pg *pg,
+	const struct pg_step *step, size_t count, size_t keep,
+	struct err *err) MUST_CHECK;
+
+/* -- streaming ------------------------------------------------------------- */
+
+/* Called for each row, in binary format, valid during the call. Returning
+ * false means that no more rows are wanted; the rest is read and dropped. */
+typedef bool (*pg_row_fn)(void *ctx, const struct pg_result *row);
+
+/* Runs one statement row by row, so that memory holds one row at a time. */
+int pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
+	pg_row_fn fn, void *ctx, struct err *err) MUST_CHECK;
+
+/* -- what to do about a failure -------------------------------------------- */
+
+enum pg_class {
+	PG_CLASS_RETRY, /* serialization, deadlock: the same again */
+	PG_CLASS_LOCK,  /* a lock or time limit of ours ran out */
+	PG_CLASS_DATA,  /* a row does not fit: halve down to it */
+	PG_CLASS_FENCE, /* division by zero: perhaps our epoch fence */
+	PG_CLASS_LOST,  /* connection gone: reconnect */
+	PG_CLASS_FATAL, /* nothing here can help */
+};
+
+enum pg_class pg_classify(const struct err *err);
+
+#endif

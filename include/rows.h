@@ -1,0 +1,185 @@
+/*
+ * rows.h - reading windows of a leaf and writing batches back.
+ *
+ * A struct rows is one worker's way to one leaf: the statements as text and
+ * what was learnt about its sizes. It serves one thread; leaf and names must
+ * outlive it. No transaction is left open by any of these functions, but for
+ * the sweep, which runs inside the caller's snapshot.
+ */
+#ifndef PGREKEY_ROWS_H
+#define PGREKEY_ROWS_H
+
+#include "buf.h"
+#include "catalog.h"
+
+struct tid {
+	uint32_t block;
+	uint16_t offset;
+};
+
+/* Half open: lo is in, hi is not. */
+struct range {
+	struct tid lo, hi;
+};
+
+struct rows;
+
+struct rows_options {
+	const char *current_key; /* NULL: marked plaintext is current */
+	bool everything;         /* read current values too */
+	const char *state_schema;
+};
+
+struct rows *rows_new(const struct leaf *leaf, const struct rows_options *o);
+void rows_free(struct rows *r); /* NULL is fine */
+const struct leaf *rows_leaf(const struct rows *r);
+
+/* -- windows --------------------------------------------------------------- */
+
+struct cell {
+	size_t at; /* offset in the window's bytes */
+	size_t len;
+	bool present;  /* neither NULL nor known to be current */
+	bool oversize; /* present, but too large to be fetched */
+};
+
+/* Rows held in memory; reused from window to window. */
+struct window {
+	struct range range; /* what was read; hi may be below what was asked */
+	size_t columns;
+	size_t rows;
+	size_t room;
+	struct tid *tid;   /* strictly ascending */
+	struct cell *cell; /* rows x columns */
+	struct buf bytes;
+};
+
+struct window_limits {
+	size_t bytes; /* of values; one row may exceed it */
+	size_t rows;
+};
+
+void window_init(struct window *w);
+void window_done(struct window *w);
+struct slice window_value(const struct window *w, const struct cell *c);
+
+/* Reads the rows of a range that are not current, in a transaction of its own
+ * that has ended when this returns. */
+int rows_read(struct window *ret, struct rows *r, struct pg *pg,
+	const struct range *range, const struct window_limits *limits,
+	struct err *err) MUST_CHECK;
+
+/* -- batches --------------------------------------------------------------- */
+
+/* Rows to write in one transaction, as the binary arrays they are sent in. */
+struct batch {
+	size_t columns;
+	size_t rows;
+	size_t room;
+	size_t *origin; /* the caller's number of each row */
+	struct buf tid;
+	struct buf *old;   /* per column */
+	struct buf *fresh; /* per column */
+	bool digests;
+};
+
+void batch_init(struct batch *b, size_t columns);
+void batch_done(struct batch *b);
+void batch_reset(struct batch *b);
+size_t batch_bytes(const struct batch *b);
+
+/* A row's new values: fresh.ptr NULL leaves a column as it is. clear: old is
+ * plaintext and goes as a digest. */
+struct change {
+	struct slice old, fresh;
+	bool clear;
+};
+
+/* tids must come in ascending order; change has one entry per column. */
+void batch_add(struct batch *b, struct tid tid, const struct change *change,
+	size_t origin);
+/* Rows first to first + count of b alone; ret is reset before. */
+void batch_slice(
+	struct batch *ret, const struct batch *b, size_t first, size_t count);
+
+#define LEASE_SECONDS 60
+
+/* The chunk whose progress a batch records, in the same transaction. */
+struct checkpoint {
+	int64_t run;
+	uint32_t leaf;
+	int64_t chunk;
+	int64_t epoch;
+	int64_t pos; /* next block to read after a restart; -1: unchanged */
+};
+
+struct write_options {
+	bool skip_locked;
+	const struct checkpoint *checkpoint; /* NULL: canary, rolled back */
+	int64_t lock_timeout_ms;
+	int64_t statement_timeout_ms; /* 0: none */
+};
+
+/* Sends one transaction in one flush and returns while the server works;
+ * rows_wait() tells which rows took. Between them the connection is busy.
+ * After -1 nothing of the batch is stored, unless the connection was lost.
+ * SQLSTATE 22012: the epoch is stale. 2201F: a stored value is not what was
+ * sent. */
+int rows_send(struct rows *r, struct pg *pg, const struct batch *b,
+	const struct range *range, const struct write_options *o,
+	struct err *err) MUST_CHECK;
+/* took: one bool per row of the batch. */
+int rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
+	const struct write_options *o, struct err *err) MUST_CHECK;
+
+/* The planner insists on a poor plan, and a trigger forbids to tell it so. */
+bool rows_plan_is_poor(const struct rows *r);
+
+#define ROWS_FENCE "22012"
+#define ROWS_DIFFERS "2201F"
+
+/* -- the sweep: one snapshot over everything ------------------------------- */
+
+/* Counted by the server, per column of the leaf. */
+struct leaf_count {
+	int64_t rows;
+	int64_t nulls[TARGET_COLUMNS_MAX];
+	int64_t current[TARGET_COLUMNS_MAX]; /* 0 when reading everything */
+};
+
+int rows_count(struct leaf_count *ret, struct rows *r, struct pg *pg,
+	struct err *err) MUST_CHECK;
+
+/* Called with each row that has a value to judge; false ends the sweep. */
+typedef bool (*rows_fn)(void *ctx, const struct window *one_row);
+
+int rows_sweep(struct rows *r, struct pg *pg, rows_fn fn, void *ctx,
+	struct err *err) MUST_CHECK;
+
+/* Does a look at a few places find a value that is not current? Cheap. */
+int rows_glance(
+	bool *ret, struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;
+
+/* The first few rows that are not current, as rows_read(). */
+int rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
+	struct err *err) MUST_CHECK;
+
+/* Identity of a row as a JSON object: its primary key, else its ctid. "" if
+ * the row is gone. Free with free(). */
+int rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
+	struct err *err) MUST_CHECK;
+
+enum row_presence {
+	ROW_GONE,   /* changed, moved or deleted: no such version any more */
+	ROW_LOCKED, /* there, but somebody else holds it */
+	ROW_FREE,   /* there, and a lock could be had at once */
+};
+
+int rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
+	struct tid tid, struct err *err) MUST_CHECK;
+
+/* Would every value still fit its varchar(n) under the new label? */
+int rows_check_lengths(
+	struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;
+
+#endif

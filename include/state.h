@@ -1,0 +1,229 @@
+/*
+ * state.h - what PostgreSQL remembers of a run: schema pgrekey.
+ *
+ * PostgreSQL is the only coordinator: any number of workers on any number of
+ * hosts claim chunks from the same table. All of this is about speed. Whether
+ * a value needs work is read from the value; lost, stale or wrong state costs
+ * time, never a row. No secret and no ciphertext is ever stored here.
+ *
+ * A struct state is one thread's handle: its connection, run and worker.
+ */
+#ifndef PGREKEY_STATE_H
+#define PGREKEY_STATE_H
+
+#include "catalog.h"
+#include "rows.h"
+
+#define STATE_VERSION 1
+
+struct state {
+	struct pg *pg;
+	const char *schema; /* a quoted identifier */
+	int64_t run;
+	int64_t worker;
+};
+
+/* -- schema ---------------------------------------------------------------- */
+
+/* The statements that create it, and what a role needs to use it. */
+void state_ddl(struct buf *sql, const char *schema);
+void state_grants(struct buf *sql, const char *schema, const char *role);
+
+/* Makes sure that the schema is there in this version, creating it if allowed.
+ * ERR_DB with the way out otherwise. */
+int state_prepare(struct state *s, struct err *err) MUST_CHECK;
+
+/* -- runs ------------------------------------------------------------------ */
+
+/* What a run is: this primary over these leaves. */
+struct run_spec {
+	const char *target; /* digest of all that makes two starts the same */
+	const struct keyring *ring;
+	const char *method;
+	const struct catalog *catalog; /* all configured leaves */
+	const char *host, *os_user, *version;
+	int64_t os_pid;
+	bool no_join;
+};
+
+/* Joins the open run with this target or begins one, superseding dead runs
+ * over the same leaves. ERR_USAGE while another target's run is alive,
+ * ERR_KEYS when a key id stands for another key than it did, ERR_STOPPED for
+ * no_join. Sets s->run; *joined tells which. */
+int state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
+	struct err *err) MUST_CHECK;
+
+/* Seconds since 1970 at which the run began, by the database's clock. */
+int state_run_start(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* Registers this connection as a worker of the run; sets s->worker. */
+int state_register(struct state *s, const struct run_spec *spec,
+	struct err *err) MUST_CHECK;
+
+/* -- chunks ---------------------------------------------------------------- */
+
+struct chunk {
+	uint32_t leaf;
+	int64_t no;
+	int64_t lo, hi; /* blocks; hi is not in */
+	int64_t pos;    /* next block to read */
+	int64_t epoch;
+};
+
+/* Leaves that this process works on, as an oid[] parameter. */
+struct selection {
+	uint32_t *oid;
+	size_t count;
+};
+
+/* Claims a free chunk; *found is false when there is none at the moment. */
+int state_claim(bool *found, struct chunk *ret, struct state *s,
+	const struct selection *sel, struct err *err) MUST_CHECK;
+
+/* What happened to rows of a chunk that no batch has counted. */
+struct chunk_counts {
+	int64_t conflict[TARGET_COLUMNS_MAX]; /* changed by someone else */
+	int64_t deferred[TARGET_COLUMNS_MAX]; /* locked by someone else */
+	int64_t left;    /* rows that a further pass must look at */
+	int64_t locked;  /* of them, those that were only locked */
+	int64_t refused; /* rows that the server would not take */
+};
+
+/* Moves the position and adds the counts. ROWS_FENCE if the chunk is not ours
+ * any more. done: the chunk is finished. */
+int state_advance(struct state *s, const struct chunk *c, size_t columns,
+	int64_t pos, const struct chunk_counts *counts, bool done,
+	struct err *err) MUST_CHECK;
+
+/* Is the chunk still ours? Tells a stale epoch from a trigger's own 22012. */
+int state_owns(bool *ret, struct state *s, const struct chunk *c,
+	struct err *err) MUST_CHECK;
+
+/* Hands back what this worker holds, so that nobody waits for its lease. */
+void state_give_back(struct state *s);
+
+/* -- passes ---------------------------------------------------------------- */
+
+struct pass_options {
+	int64_t chunk_bytes;
+	int64_t workers;
+	int64_t max_passes;
+	int64_t finish_wait_s; /* how long rows may stay locked */
+};
+
+enum step {
+	STEP_CLAIM,    /* chunks were planned */
+	STEP_WAIT,     /* others still work, or a pause before a pass */
+	STEP_PROVE,    /* nothing left to do: this worker is to prove it */
+	STEP_STUCK,    /* only rows locked by others remain, for too long */
+	STEP_FINISHED, /* the run is closed */
+};
+
+/* Takes leaves that look clean already out of the first pass. */
+int state_settle(struct state *s, uint32_t leaf, struct err *err) MUST_CHECK;
+
+/* Called when no chunk is free: closes finished passes, plans next ones. */
+int state_next(enum step *ret, struct state *s, const struct selection *sel,
+	const struct pass_options *o, struct err *err) MUST_CHECK;
+
+/* The proof found rows of a leaf to rewrite. *again: another pass was ordered;
+ * false when that would change nothing, since the server refused these rows or
+ * the passes are used up. */
+int state_reopen(bool *again, struct state *s, uint32_t leaf, int64_t rows,
+	const struct pass_options *o, struct err *err) MUST_CHECK;
+
+/* This worker proves no longer. */
+int state_prove_end(struct state *s, struct err *err) MUST_CHECK;
+
+/* -- results --------------------------------------------------------------- */
+
+struct finding {
+	uint32_t leaf;
+	char *table; /* schema.table */
+	char *column;
+	char *row;           /* JSON object: primary key or ctid */
+	const char *verdict; /* static text, or as stored */
+	char *reason;
+	bool by_pass; /* found by a worker, not by the proof */
+};
+
+/* Remembers a value that the run leaves as it is. Once per row and column. */
+int state_find(
+	struct state *s, const struct finding *f, struct err *err) MUST_CHECK;
+
+/* One number of the final count: ("verdict", "old") or ("key", "k2024"). */
+struct number {
+	uint32_t leaf;
+	const char *column;
+	const char *kind;
+	const char *name;
+	int64_t value;
+};
+
+/* Replaces the numbers of these leaves and, if exit >= 0, closes the run with
+ * that exit status, in one synchronous transaction. */
+int state_finish(struct state *s, const struct selection *sel,
+	const struct number *number, size_t count, int exit,
+	struct err *err) MUST_CHECK;
+
+/* Calls fn with each stored number, also those of the passes ("counter",
+ * "rewritten" ...). name and column live during the call. */
+typedef void (*number_fn)(void *ctx, const struct number *n);
+int state_numbers(
+	struct state *s, number_fn fn, void *ctx, struct err *err) MUST_CHECK;
+
+/* Calls fn with up to max findings. */
+typedef void (*finding_fn)(void *ctx, const struct finding *f);
+int state_findings(struct state *s, int64_t max, finding_fn fn, void *ctx,
+	struct err *err) MUST_CHECK;
+
+/* Forgets rows that once were refused: the proof found none left. */
+int state_forget_refused(struct state *s, const struct selection *sel,
+	struct err *err) MUST_CHECK;
+
+/* Values that are sealed under the primary and labelled so, but hide an
+ * envelope of another key: only the findings of the workers know them. */
+int state_hidden(int64_t *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* How the run was closed: its state, exit status (-1 if open) and who else. */
+struct run_end {
+	char state[16];
+	int exit;
+};
+
+int state_run_end(
+	struct run_end *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* -- progress -------------------------------------------------------------- */
+
+struct progress {
+	int64_t pass;      /* highest of the leaves being walked */
+	int64_t blocks;    /* of the passes under way */
+	int64_t done;      /* blocks behind the positions */
+	int64_t rewritten; /* values, whole run */
+	char table[128];   /* one that is being walked, or "" */
+	char state[16];    /* open, complete, ... */
+};
+
+int state_progress(
+	struct progress *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* -- fences ---------------------------------------------------------------- */
+
+/* Transactions that hold a write lock on one of the leaves, as an opaque list
+ * of the server's own names; waits until all of them have ended. *who is
+ * empty, or names those that have not when the time is over. */
+int state_fence(struct state *s, const struct selection *sel, int64_t wait_ms,
+	bool (*stopping)(void *), void *ctx, char who[256],
+	struct err *err) MUST_CHECK;
+
+/* Who holds row locks on the leaves, for a message. */
+int state_lockers(struct state *s, const struct selection *sel, char who[256],
+	struct err *err) MUST_CHECK;
+
+/* min(lock_timeout, deadlock_timeout / 4) and 0.7 * deadlock_timeout: the
+ * application is never the victim of a deadlock with us. */
+int state_limits(int64_t *lock_ms, int64_t *statement_ms, struct state *s,
+	int64_t wanted_lock_ms, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * stop.h - being asked to stop: signals, a time budget, a failing worker.
+ *
+ * No signal handlers: signals are blocked in every thread, one thread waits
+ * for them. First SIGINT or SIGTERM: finish the batch and hand the chunk back.
+ * Second: cancel what runs and roll back. SIGUSR1: print progress now.
+ * One struct stop per process; its functions may be called from any thread.
+ */
+#ifndef PGREKEY_STOP_H
+#define PGREKEY_STOP_H
+
+#include "err.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum stop_level {
+	STOP_NOT,
+	STOP_SOON, /* at the next batch boundary */
+	STOP_NOW,  /* roll back */
+};
+
+struct stop {
+	atomic_int level;     /* enum stop_level */
+	atomic_bool progress; /* SIGUSR1 came */
+	atomic_bool ended;    /* the signal thread may go */
+	pthread_t thread;
+	/* Called in the signal thread when the level becomes STOP_NOW. */
+	void (*now)(void *ctx);
+	void *ctx;
+};
+
+/* Blocks the signals in this thread and all it will start. */
+int stop_start(struct stop *s, void (*now)(void *ctx), void *ctx,
+	struct err *err) MUST_CHECK;
+void stop_end(struct stop *s);
+
+void stop_request(struct stop *s, enum stop_level level);
+
+static inline bool
+stop_requested(struct stop *s)
+{
+	return atomic_load_explicit(&s->level, memory_order_relaxed) !=
+	       STOP_NOT;
+}
+
+/* Sleeps, but not longer than until a stop is requested. */
+void stop_sleep(struct stop *s, long ms);
+
+#endif

@@ -1,0 +1,3 @@
+#include "version.h"
+
+const char pgrekey_version[] = PGREKEY_VERSION;

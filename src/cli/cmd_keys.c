@@ -1,0 +1,135 @@
+#include "command.h"
+#include "json.h"
+#include "keys_int.h"
+#include <stdio.h>
+
+#define REPORT_MAX (4 * 1024 * 1024)
+
+static bool
+is_primary(const struct key *key, const char *primary)
+{
+	return primary && !strcmp(primary, key->id);
+}
+
+static void
+add_json_key(struct json *j, const struct key *key, const char *primary)
+{
+	json_object(j, NULL);
+	json_string(j, "id", key->id);
+	json_string(j, "fingerprint", key->fingerprint);
+	json_bool(j, "primary", is_primary(key, primary));
+	if (key->weakness)
+		json_string(j, "weakness", key->weakness);
+	json_end(j, '}');
+}
+
+static void
+add_json_ring(struct json *j, const struct keyring *ring, const char *primary)
+{
+	size_t warnings = ring ? ring->warnings : 0;
+	size_t keys = ring ? ring->count : 0;
+
+	json_array(j, "keys");
+	for (size_t i = 0; i < keys; i++)
+		add_json_key(j, &ring->key[i], primary);
+	json_end(j, ']');
+	json_array(j, "warnings");
+	for (size_t i = 0; i < warnings; i++)
+		json_string(j, NULL, ring->warning[i]);
+	json_end(j, ']');
+}
+
+/* ring is NULL when it was refused as a whole, problem when nothing was. */
+static void
+add_json(struct buf *out, const struct keyring *ring, const char *primary,
+	const char *problem)
+{
+	struct json j;
+
+	json_init(&j, out);
+	json_object(&j, NULL);
+	json_int(&j, "schema", 1);
+	json_string(&j, "command", "keys");
+	if (primary)
+		json_string(&j, "primary", primary);
+	else
+		json_null(&j, "primary");
+	json_int(&j, "exit", problem ? ERR_KEYS : ERR_NONE);
+	add_json_ring(&j, ring, primary);
+	json_array(&j, "problems");
+	if (problem)
+		json_string(&j, NULL, problem);
+	json_end(&j, ']');
+	json_end(&j, '}');
+	buf_addc(out, '\n');
+}
+
+static void
+add_text(struct buf *out, const struct keyring *ring, const char *primary)
+{
+	int width = (int)strlen("key");
+
+	for (size_t i = 0; i < ring->count; i++) {
+		int len = (int)strlen(ring->key[i].id);
+
+		width = len > width ? len : width;
+	}
+	buf_addf(out, "%-*s  fingerprint\n", width, "key");
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct key *key = &ring->key[i];
+
+		buf_addf(out, "%-*s  %s", width, key->id, key->fingerprint);
+		if (is_primary(key, primary))
+			buf_adds(out, "     primary");
+		if (key->weakness)
+			buf_addf(out, "     weak: %s", key->weakness);
+		buf_addc(out, '\n');
+	}
+}
+
+/* Loads without a primary first, so that the list is there even when the
+ * primary is what is wrong. */
+static int
+look(struct keyring **ret, const struct config *c, struct err *err)
+{
+	struct keyring *again = NULL;
+
+	if (keys_load(ret, c, false, err) < 0)
+		return -1;
+	if (c->primary && keys_load(&again, c, true, err) < 0)
+		return -1;
+	keyring_free(again);
+	return 0;
+}
+
+static int
+keys(const struct config *config, const struct keyring *none, struct err *err)
+{
+	struct keyring *ring = NULL;
+	struct buf out;
+	int rc;
+
+	(void)none; /* a ring that cannot be loaded is what we report */
+	buf_init(&out, REPORT_MAX);
+	rc = look(&ring, config, err);
+	if (config->output == OUTPUT_JSON) {
+		add_json(&out, ring, config->primary, rc < 0 ? err->msg : NULL);
+	} else if (ring) {
+		add_text(&out, ring, config->primary);
+		keys_log_warnings(ring);
+	}
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	buf_done(&out);
+	keyring_free(ring);
+	return rc;
+}
+
+const struct command cmd_keys = {
+	.name = "keys",
+	.needs = NEED_KEY_DIR,
+	.summary = "list the keys and what is wrong with them",
+	.details = "Lists ids and fingerprints of the keys in the key "
+		   "directory and marks the primary. A problem with one of "
+		   "them is an error (exit status 3).",
+	.run = keys,
+};

@@ -1,0 +1,9 @@
+#include "command.h"
+
+const struct command *const commands[] = {
+	&cmd_rotate,
+	&cmd_init,
+	&cmd_keygen,
+	&cmd_keys,
+	NULL,
+};

@@ -1,0 +1,71 @@
+#include "rotate_options_int.h"
+#include "version.h"
+#include <stdlib.h>
+
+static bool
+is_named(char *const *labels, const char *label)
+{
+	for (; *labels; labels++) {
+		if (!strcmp(*labels, label))
+			return true;
+	}
+	return false;
+}
+
+static const bool *
+select_targets(const struct config *config)
+{
+	bool *selected;
+
+	if (!config->only)
+		return NULL;
+	selected = xcalloc(config->targets, sizeof(*selected));
+	for (size_t i = 0; i < config->targets; i++)
+		selected[i] = is_named(config->only, config->target[i].label);
+	return selected;
+}
+
+void
+rotate_options_make(struct rotate_options *ret, const struct config *config,
+	const struct keyring *ring)
+{
+	*ret = (struct rotate_options){
+		.connection =
+			{
+				.keyword = (const char *const *)
+						   config->conn_keyword,
+				.value =
+					(const char *const *)config->conn_value,
+				.application = "pgrekey",
+				.synchronous_commit =
+					config->synchronous_commit,
+			},
+		.ring = ring,
+		.target = config->target,
+		.targets = config->targets,
+		.selected = select_targets(config),
+		.method = config->method,
+		.state_schema = config->state_schema,
+		.workers = config->workers,
+		.batch_rows = config->batch_rows,
+		.window_bytes = config->window_bytes,
+		.chunk_bytes = config->chunk_bytes,
+		.lock_timeout_ms = config->lock_timeout_ms,
+		.max_passes = config->max_passes,
+		.max_findings = config->max_findings,
+		.wait_ms = config->wait_ms,
+		.max_runtime_ms = config->max_runtime_ms,
+		.thorough = config->thorough,
+		.no_join = config->no_join,
+		.dry_run = config->dry_run,
+		.quiet = config->quiet,
+		.version = pgrekey_version,
+	};
+}
+
+void
+rotate_options_done(struct rotate_options *o)
+{
+	free((bool *)(uintptr_t)o->selected);
+	o->selected = NULL;
+}

@@ -1,0 +1,290 @@
+#include "keyring.h"
+#include "key_int.h"
+#include "secret.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* A directory may be replaced while it is read; then it is read again. */
+#define ATTEMPTS 5
+
+static struct keyring *
+keyring_new(size_t room)
+{
+	struct keyring *ring = xcalloc(1, sizeof(*ring));
+
+	ring->key = xcalloc(room, sizeof(*ring->key));
+	ring->secret_size = room * KEY_BYTES;
+	ring->secret = secret_alloc(ring->secret_size);
+	return ring;
+}
+
+void
+keyring_free(struct keyring *ring)
+{
+	if (!ring)
+		return;
+	for (size_t i = 0; i < ring->count; i++)
+		free(ring->key[i].id);
+	for (size_t i = 0; i < ring->warnings; i++)
+		free(ring->warning[i]);
+	free(ring->warning);
+	free(ring->key);
+	secret_free(ring->secret, ring->secret_size);
+	free(ring);
+}
+
+/* Takes the text over. */
+static void
+warn(struct keyring *ring, char *text)
+{
+	ring->warning = xrealloc(
+		ring->warning, (ring->warnings + 1) * sizeof(*ring->warning));
+	ring->warning[ring->warnings++] = text;
+}
+
+static int
+compare_ids(struct slice a, struct slice b)
+{
+	int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+long
+keyring_find(const struct keyring *ring, struct slice id)
+{
+	size_t low = 0, high = ring->count;
+
+	if (id.len == 0)
+		return -1;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = compare_ids(id, slice_str(ring->key[middle].id));
+
+		if (order == 0)
+			return (long)middle;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return -1;
+}
+
+static void
+add_key(struct keyring *ring, const char *id)
+{
+	struct key *key = &ring->key[ring->count];
+	const uint8_t *bytes = ring->secret + ring->count * KEY_BYTES;
+
+	*key = (struct key){.id = xstrdup(id), .bytes = bytes};
+	key->weakness = key_weakness(bytes);
+	key_fingerprint(key->fingerprint, bytes);
+	ring->count++;
+	if (key->weakness)
+		warn(ring, xasprintf("key %s is weak: %s", id, key->weakness));
+}
+
+static int
+refuse_exposed(const char *directory, const char *name, struct err *err)
+{
+	err_set(err, ERR_KEYS, "%s/%s: is readable by others", directory, name);
+	return err_hint(err,
+		"chmod 0400, or in Kubernetes defaultMode: 0400 "
+		"under the secret; strict_permissions asks for it");
+}
+
+/* What reading all files found out beside the keys. */
+struct survey {
+	struct err first; /* of the bad files */
+	size_t bad;
+	size_t exposed;
+	const char *exposed_name;
+};
+
+static void
+note_bad(struct survey *s, const struct err *err)
+{
+	if (s->bad++ == 0)
+		s->first = *err;
+}
+
+static void
+read_one(struct keyring *ring, struct survey *s, struct key_dir *dir,
+	const char *name, bool strict)
+{
+	uint8_t *bytes = ring->secret + ring->count * KEY_BYTES;
+	bool exposed = false;
+	struct err err;
+
+	switch (key_file_read(bytes, &exposed, dir, name, &err)) {
+	case KEY_FILE_NONE:
+		return;
+	case KEY_FILE_BAD:
+		note_bad(s, &err);
+		return;
+	case KEY_FILE_OK:
+		break;
+	}
+	if (exposed && strict) {
+		refuse_exposed(dir->path, name, &err);
+		note_bad(s, &err);
+		return;
+	}
+	if (exposed && s->exposed++ == 0)
+		s->exposed_name = name;
+	add_key(ring, name);
+}
+
+static int
+read_all(
+	struct keyring *ring, struct key_dir *dir, bool strict, struct err *err)
+{
+	struct survey s = {0};
+	size_t len;
+
+	for (size_t i = 0; i < dir->count; i++)
+		read_one(ring, &s, dir, dir->name[i], strict);
+	if (s.exposed > 0)
+		warn(ring, xasprintf("key files in %s are readable by others: "
+				     "%s%s",
+				   dir->path, s.exposed_name,
+				   s.exposed > 1 ? " and more" : ""));
+	if (s.bad == 0)
+		return 0;
+	*err = s.first;
+	len = strlen(err->msg);
+	if (s.bad > 1)
+		snprintf(err->msg + len, sizeof(err->msg) - len,
+			" (and %zu more bad files)", s.bad - 1);
+	return -1;
+}
+
+static int
+check_twins(const struct keyring *ring, const char *directory, struct err *err)
+{
+	for (size_t i = 0; i < ring->count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			const struct key *a = &ring->key[j], *b = &ring->key[i];
+
+			if (memcmp(a->bytes, b->bytes, KEY_BYTES) != 0)
+				continue;
+			err_set(err, ERR_KEYS,
+				"key directory %s: %s and %s are the same key",
+				directory, a->id, b->id);
+			return err_hint(err, "remove one, or except it with "
+					     "`ignore` if it is a copy");
+		}
+	}
+	return 0;
+}
+
+static int
+check_pins(struct keyring *ring, const char *const *pins, struct err *err)
+{
+	for (; pins && pins[0] && pins[1]; pins += 2) {
+		long at = keyring_find(ring, slice_str(pins[0]));
+
+		if (at < 0) {
+			warn(ring, xasprintf("a fingerprint is pinned for %s, "
+					     "but there is no such key",
+					   pins[0]));
+			continue;
+		}
+		if (strcasecmp(ring->key[at].fingerprint, pins[1]) == 0)
+			continue;
+		err_set(err, ERR_KEYS,
+			"key %s has the fingerprint %s, not the pinned one",
+			pins[0], ring->key[at].fingerprint);
+		return err_hint(err, "somebody replaced the key under this id; "
+				     "if that is right, change the pin");
+	}
+	return 0;
+}
+
+static void
+hint_known_ids(const struct keyring *ring, struct err *err)
+{
+	char ids[256];
+	size_t len = 0;
+
+	for (size_t i = 0; i < ring->count && len < sizeof(ids); i++)
+		len += (size_t)snprintf(ids + len, sizeof(ids) - len, "%s%s",
+			i > 0 ? ", " : "", ring->key[i].id);
+	err_hint(err, "known key ids: %s%s", ids,
+		len < sizeof(ids) ? "" : " ...");
+}
+
+static int
+choose_primary(struct keyring *ring, const struct keyring_options *options,
+	struct err *err)
+{
+	const char *id = options->primary;
+	const struct key *key;
+	long at;
+
+	if (!id)
+		return 0;
+	at = keyring_find(ring, slice_str(id));
+	if (at < 0) {
+		err_set(err, ERR_KEYS, "primary %s is not in key directory %s",
+			id, options->directory);
+		hint_known_ids(ring, err);
+		return -1;
+	}
+	key = &ring->key[at];
+	if (key->weakness) {
+		err_set(err, ERR_KEYS, "key %s may not be the primary: %s", id,
+			key->weakness);
+		return err_hint(err, "make a new key with pgrekey keygen");
+	}
+	ring->primary = (size_t)at;
+	ring->has_primary = true;
+	return 0;
+}
+
+static int
+load_once(struct keyring **ret, bool *changed,
+	const struct keyring_options *options, struct err *err)
+{
+	struct key_dir dir = {.fd = -1};
+	struct keyring *ring = NULL;
+	int rc = -1;
+
+	if (key_dir_list(&dir, options->directory, options->ignore, err) < 0)
+		goto out;
+	ring = keyring_new(dir.count);
+	if (read_all(ring, &dir, options->strict_permissions, err) < 0)
+		goto out;
+	if (ring->count == 0) {
+		dir.changed = true; /* a replaced one looks empty, too */
+		err_set(err, ERR_KEYS, "key directory %s: holds no key",
+			options->directory);
+		goto out;
+	}
+	if (check_twins(ring, options->directory, err) < 0 ||
+		check_pins(ring, options->pins, err) < 0 ||
+		choose_primary(ring, options, err) < 0)
+		goto out;
+	*ret = ring;
+	ring = NULL;
+	rc = 0;
+out:
+	*changed = dir.changed;
+	keyring_free(ring);
+	key_dir_done(&dir);
+	return rc;
+}
+
+int
+keyring_load(struct keyring **ret, const struct keyring_options *options,
+	struct err *err)
+{
+	bool changed = true;
+	int rc = -1;
+
+	for (int i = 0; i < ATTEMPTS && rc < 0 && changed; i++)
+		rc = load_once(ret, &changed, options, err);
+	return rc;
+}

@@ -1,0 +1,499 @@
+#include "catalog.h"
+#include "quote.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What loading needs at every step. */
+struct loader {
+	struct pg *pg;
+	enum catalog_mode mode;
+	bool writing;
+	char *role; /* whose privileges are looked at */
+};
+
+/* The table itself and everything below it. A detached partition is none of
+ * its rows any more. */
+static const char leaves_sql[] =
+	"WITH RECURSIVE tree(oid) AS ("
+	" SELECT c.oid FROM pg_catalog.pg_class c"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" WHERE n.nspname = $1 AND c.relname = $2"
+	" UNION"
+	" SELECT i.inhrelid FROM pg_catalog.pg_inherits i"
+	" JOIN tree ON i.inhparent = tree.oid WHERE NOT i.inhdetachpending) "
+	"SELECT c.oid, c.relkind, n.nspname, c.relname,"
+	" coalesce(am.amname, ''), c.relpersistence,"
+	" pg_catalog.row_security_active(c.oid),"
+	" EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid"
+	"  AND r.ev_type = '2' AND r.ev_enabled <> 'D'),"
+	" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
+	"  AND g.tgenabled IN ('O', 'A') AND g.tgtype & 19 = 19),"
+	" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
+	"  AND g.tgenabled IN ('O', 'A') AND g.tgtype & 16 = 16"
+	"  AND NOT g.tgisinternal),"
+	" c.reltoastrelid <> 0,"
+	" pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
+	" pg_catalog.format('%I.%I', n.nspname, c.relname) "
+	"FROM tree JOIN pg_catalog.pg_class c USING (oid)"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
+	"ORDER BY c.oid";
+
+enum leaf_field {
+	L_OID,
+	L_KIND,
+	L_SCHEMA,
+	L_TABLE,
+	L_METHOD,
+	L_PERSISTENCE,
+	L_ROW_SECURITY,
+	L_RULE,
+	L_BEFORE,
+	L_TRIGGER,
+	L_TOAST,
+	L_USAGE,
+	L_NAME,
+};
+
+/* A column with its type followed down through domains. typmod is the first
+ * one set on the way. */
+static const char column_sql[] =
+	"WITH RECURSIVE base(attnum, typ, typmod) AS ("
+	" SELECT a.attnum, a.atttypid, a.atttypmod"
+	" FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::oid"
+	"  AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped"
+	" UNION ALL"
+	" SELECT b.attnum, t.typbasetype,"
+	"  CASE WHEN b.typmod >= 0 THEN b.typmod ELSE t.typtypmod END"
+	" FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ"
+	" WHERE t.typtype = 'd') "
+	"SELECT t.typname, b.typmod, a.attgenerated <> '',"
+	" EXISTS (SELECT FROM pg_catalog.pg_inherits i"
+	"  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = i.inhparent"
+	"  JOIN pg_catalog.pg_attribute pa ON pa.attrelid = i.inhparent"
+	"   AND pa.attnum = ANY (p.partattrs::int2[])"
+	"  WHERE i.inhrelid = a.attrelid AND pa.attname = a.attname),"
+	" EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'"
+	"  AND (k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)"
+	"   OR k.confrelid = a.attrelid AND a.attnum = ANY (k.confkey))),"
+	" EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indrelid ="
+	"  a.attrelid AND x.indisunique AND a.attnum = ANY"
+	"  (x.indkey::int2[])),"
+	" EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indrelid ="
+	"  a.attrelid AND x.indisprimary AND a.attnum = ANY"
+	"  (x.indkey::int2[])),"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE') "
+	"FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ"
+	" AND t.typtype <> 'd'"
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid"
+	" AND a.attnum = b.attnum";
+
+enum column_field {
+	C_TYPE,
+	C_TYPMOD,
+	C_GENERATED,
+	C_PARTITION_KEY,
+	C_FOREIGN_KEY,
+	C_UNIQUE,
+	C_PRIMARY,
+	C_SELECT,
+	C_UPDATE,
+};
+
+static const char key_sql[] =
+	"SELECT a.attname,"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') "
+	"FROM pg_catalog.pg_index x"
+	" CROSS JOIN LATERAL pg_catalog.unnest(x.indkey::int2[])"
+	"  WITH ORDINALITY AS k(attnum, place)"
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid"
+	"  AND a.attnum = k.attnum "
+	"WHERE x.indrelid = $1::oid AND x.indisprimary"
+	" AND k.place <= x.indnkeyatts ORDER BY k.place";
+
+static const char ctid_sql[] =
+	"SELECT pg_catalog.has_column_privilege($1::oid, 'ctid', 'SELECT')";
+
+/* -- what cannot be rotated ------------------------------------------------ */
+
+static int
+refuse(struct err *err, const char *name, const char *column, const char *why)
+{
+	if (column)
+		return err_set(err, ERR_USAGE, "column %s of %s %s", column,
+			name, why);
+	return err_set(err, ERR_USAGE, "table %s %s", name, why);
+}
+
+static int
+check_relation(const struct pg_result *r, int i, const struct loader *load,
+	struct err *err)
+{
+	const char *name = pg_text(r, i, L_NAME);
+	char kind = pg_text(r, i, L_KIND)[0];
+
+	if (kind == 'v' || kind == 'm')
+		return refuse(
+			err, name, NULL, "is a view: name the table behind it");
+	if (kind == 'f')
+		return refuse(err, name, NULL,
+			"is a foreign table: rotate it where its rows live");
+	if (kind != 'r' && kind != 'p')
+		return refuse(err, name, NULL, "is not a table");
+	if (pg_text(r, i, L_PERSISTENCE)[0] == 't')
+		return refuse(err, name, NULL, "is temporary");
+	if (kind == 'r' && strcmp(pg_text(r, i, L_METHOD), "heap") != 0)
+		return refuse(
+			err, name, NULL, "does not use the heap access method");
+	if (load->writing && pg_bool(r, i, L_RULE))
+		return refuse(err, name, NULL,
+			"has an UPDATE rule: rules and RETURNING do not mix");
+	if (load->mode != CATALOG_LOOK && pg_bool(r, i, L_ROW_SECURITY)) {
+		err_set(err, ERR_DB, "row-level security hides rows of %s",
+			name);
+		return err_hint(err, "ALTER ROLE ... BYPASSRLS, "
+				     "or connect as its owner");
+	}
+	if (load->mode != CATALOG_LOOK && !pg_bool(r, i, L_USAGE)) {
+		err_set(err, ERR_DB, "no privilege to use schema %s",
+			pg_text(r, i, L_SCHEMA));
+		return err_hint(err, "GRANT USAGE ON SCHEMA \"%s\" TO \"%s\"",
+			pg_text(r, i, L_SCHEMA), load->role);
+	}
+	return 0;
+}
+
+static int
+check_column(const struct pg_result *r, const char *table, const char *name,
+	bool writing, struct err *err)
+{
+	if (writing && pg_bool(r, 0, C_GENERATED))
+		return refuse(err, table, name, "is generated");
+	if (writing && pg_bool(r, 0, C_PARTITION_KEY))
+		return refuse(err, table, name, "is part of the partition key");
+	if (writing && pg_bool(r, 0, C_PRIMARY))
+		return refuse(err, table, name, "is part of the primary key");
+	if (writing && pg_bool(r, 0, C_FOREIGN_KEY))
+		return refuse(err, table, name, "is part of a foreign key");
+	return 0;
+}
+
+/* -- privileges ------------------------------------------------------------ */
+
+static int
+missing(struct err *err, const struct loader *load, const char *what,
+	const char *column, const struct leaf *leaf)
+{
+	struct buf sql;
+
+	if (load->mode == CATALOG_LOOK)
+		return 0;
+	buf_init(&sql, sizeof(err->hint) - 1);
+	buf_addf(&sql, "GRANT %s (", what);
+	if (strcmp(column, "ctid") != 0)
+		quote_ident(&sql, column);
+	else
+		buf_adds(&sql, column);
+	buf_addf(&sql, ") ON %s TO ", leaf->sql_name);
+	quote_ident(&sql, load->role);
+	err_set(err, ERR_DB, "no privilege to %s column %s of %s",
+		!strcmp(what, "SELECT") ? "read" : "update", column,
+		leaf->name);
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "42501");
+	err_hint(err, "%s", buf_str(&sql));
+	buf_done(&sql);
+	return -1;
+}
+
+static int
+check_ctid(const struct loader *load, const struct leaf *leaf, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	bool may;
+
+	pg_arg_int(&args, leaf->oid);
+	if (pg_query(&r, load->pg, ctid_sql, &args, err) < 0)
+		return -1;
+	may = pg_bool(r, 0, 0);
+	pg_free(r);
+	return may ? 0 : missing(err, load, "SELECT", "ctid", leaf);
+}
+
+/* -- loading --------------------------------------------------------------- */
+
+static bool
+carrier_of(enum carrier *ret, const char *type)
+{
+	static const char *const text[] = {
+		"text", "varchar", "bpchar", "citext"};
+
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+		if (!strcmp(type, text[i])) {
+			*ret = CARRIER_TEXT;
+			return true;
+		}
+	}
+	*ret = strcmp(type, "json") ? CARRIER_JSONB : CARRIER_JSON;
+	return !strcmp(type, "json") || !strcmp(type, "jsonb");
+}
+
+static int
+load_column(
+	struct leaf *leaf, size_t i, const struct loader *load, struct err *err)
+{
+	const char *name = leaf->conf->column[i];
+	struct leaf_column *c = &leaf->column[i];
+	struct pg_args args = {0};
+	struct pg_result *r;
+	struct buf ref;
+	int rc = -1;
+
+	pg_arg_int(&args, leaf->oid);
+	pg_arg_text(&args, name);
+	if (pg_query(&r, load->pg, column_sql, &args, err) < 0)
+		return -1;
+	if (pg_rows(r) == 0) {
+		refuse(err, leaf->name, name, "does not exist");
+		goto out;
+	}
+	if (check_column(r, leaf->name, name, load->writing, err) < 0)
+		goto out;
+	if (!carrier_of(&c->carrier, pg_text(r, 0, C_TYPE))) {
+		refuse(err, leaf->name, name,
+			"is neither text nor varchar, char, citext, json or "
+			"jsonb");
+		goto out;
+	}
+	c->name = xstrdup(name);
+	buf_init(&ref, 1024);
+	buf_adds(&ref, "t.");
+	quote_ident(&ref, name);
+	c->ref = xstrdup(buf_str(&ref));
+	buf_done(&ref);
+	/* The typmod of a character type is its length and four. */
+	if (c->carrier == CARRIER_TEXT && pg_int(r, 0, C_TYPMOD) > 4)
+		c->max_chars = (int)pg_int(r, 0, C_TYPMOD) - 4;
+	leaf->lock_for_update |= pg_bool(r, 0, C_UNIQUE);
+	rc = 0;
+	if (!pg_bool(r, 0, C_SELECT))
+		rc = missing(err, load, "SELECT", name, leaf);
+	else if (load->writing && !pg_bool(r, 0, C_UPDATE))
+		rc = missing(err, load, "UPDATE", name, leaf);
+out:
+	pg_free(r);
+	return rc;
+}
+
+static int
+load_key(struct leaf *leaf, const struct loader *load, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	int rc = 0;
+
+	pg_arg_int(&args, leaf->oid);
+	if (pg_query(&r, load->pg, key_sql, &args, err) < 0)
+		return -1;
+	leaf->key = xcalloc((size_t)pg_rows(r) + 1, sizeof(*leaf->key));
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+		leaf->key[i] = xstrdup(pg_text(r, i, 0));
+		if (!pg_bool(r, i, 1))
+			rc = missing(err, load, "SELECT", leaf->key[i], leaf);
+	}
+	pg_free(r);
+	return rc;
+}
+
+static void
+leaf_done(struct leaf *leaf)
+{
+	for (size_t i = 0; leaf->column && i < leaf->conf->columns; i++) {
+		free(leaf->column[i].name);
+		free(leaf->column[i].ref);
+	}
+	for (size_t i = 0; leaf->key && leaf->key[i]; i++)
+		free(leaf->key[i]);
+	free(leaf->column);
+	free(leaf->key);
+	free(leaf->name);
+	free(leaf->sql_name);
+}
+
+static int
+load_leaf(struct leaf *leaf, const struct loader *load,
+	const struct pg_result *r, int i, struct err *err)
+{
+	struct buf name;
+
+	leaf->oid = (uint32_t)pg_int(r, i, L_OID);
+	leaf->name = xstrdup(pg_text(r, i, L_NAME));
+	buf_init(&name, 1024);
+	quote_ident(&name, pg_text(r, i, L_SCHEMA));
+	buf_addc(&name, '.');
+	quote_ident(&name, pg_text(r, i, L_TABLE));
+	leaf->sql_name = xstrdup(buf_str(&name));
+	buf_done(&name);
+	leaf->before_trigger = pg_bool(r, i, L_BEFORE);
+	leaf->any_trigger = pg_bool(r, i, L_TRIGGER);
+	leaf->toasted = pg_bool(r, i, L_TOAST);
+	leaf->column = xcalloc(leaf->conf->columns, sizeof(*leaf->column));
+	for (size_t c = 0; c < leaf->conf->columns; c++) {
+		if (load_column(leaf, c, load, err) < 0)
+			return -1;
+	}
+	if (check_ctid(load, leaf, err) < 0)
+		return -1;
+	return load_key(leaf, load, err);
+}
+
+static int
+load_target(struct catalog *c, const struct loader *load,
+	const struct target *t, size_t index, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	int rc = 0;
+
+	pg_arg_text(&args, t->schema);
+	pg_arg_text(&args, t->table);
+	if (pg_query(&r, load->pg, leaves_sql, &args, err) < 0)
+		return -1;
+	if (pg_rows(r) == 0) {
+		rc = err_set(err, ERR_USAGE, "table %s.%s does not exist",
+			t->schema, t->table);
+		err_hint(err, "section [table %s], line %d", t->label, t->line);
+	}
+	c->leaf = xrealloc(c->leaf,
+		(c->leaves + (size_t)pg_rows(r) + 1) * sizeof(*c->leaf));
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+		struct leaf *leaf = &c->leaf[c->leaves];
+
+		rc = check_relation(r, i, load, err);
+		/* A partitioned table has no rows of its own. */
+		if (rc < 0 || pg_text(r, i, L_KIND)[0] == 'p')
+			continue;
+		*leaf = (struct leaf){.target = index, .conf = t};
+		c->leaves++;
+		rc = load_leaf(leaf, load, r, i, err);
+	}
+	pg_free(r);
+	return rc;
+}
+
+static int
+check_server(struct loader *load, struct err *err)
+{
+	struct pg_result *r;
+	int rc = 0;
+
+	if (pg_query(&r, load->pg,
+		    "SELECT pg_catalog.pg_is_in_recovery(),"
+		    " pg_catalog.current_setting('block_size'), current_user",
+		    NULL, err) < 0)
+		return -1;
+	load->role = xstrdup(pg_text(r, 0, 2));
+	if (load->writing && pg_bool(r, 0, 0)) {
+		rc = err_set(err, ERR_DB,
+			"the server is a standby and cannot be written to");
+		err_hint(err, "connect to the primary, for example with "
+			      "target_session_attrs = read-write");
+	} else if (pg_int(r, 0, 1) != BLOCK_BYTES) {
+		rc = err_set(err, ERR_DB,
+			"the server's block size is not %d bytes", BLOCK_BYTES);
+	}
+	pg_free(r);
+	return rc;
+}
+
+/* The same leaf twice, as parent and child, would be walked twice and counted
+ * twice. */
+static int
+check_overlap(const struct catalog *c, struct err *err)
+{
+	for (size_t i = 0; i < c->leaves; i++) {
+		for (size_t k = i + 1; k < c->leaves; k++) {
+			if (c->leaf[i].oid != c->leaf[k].oid)
+				continue;
+			return err_set(err, ERR_USAGE,
+				"sections [table %s] and [table %s] both "
+				"cover %s",
+				c->leaf[i].conf->label, c->leaf[k].conf->label,
+				c->leaf[i].name);
+		}
+	}
+	return 0;
+}
+
+int
+catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
+	size_t targets, enum catalog_mode mode, struct err *err)
+{
+	struct loader load = {
+		.pg = pg, .mode = mode, .writing = mode == CATALOG_WRITE};
+	struct catalog c = {0};
+	int rc;
+
+	rc = check_server(&load, err);
+	for (size_t i = 0; i < targets && rc == 0; i++)
+		rc = load_target(&c, &load, &target[i], i, err);
+	if (rc == 0)
+		rc = check_overlap(&c, err);
+	if (rc == 0)
+		*ret = c;
+	else
+		catalog_done(&c);
+	free(load.role);
+	return rc;
+}
+
+void
+catalog_done(struct catalog *c)
+{
+	for (size_t i = 0; i < c->leaves; i++)
+		leaf_done(&c->leaf[i]);
+	free(c->leaf);
+	*c = (struct catalog){0};
+}
+
+const struct leaf *
+catalog_find(const struct catalog *c, uint32_t oid)
+{
+	for (size_t i = 0; i < c->leaves; i++) {
+		if (c->leaf[i].oid == oid)
+			return &c->leaf[i];
+	}
+	return NULL;
+}
+
+/* -- grants ---------------------------------------------------------------- */
+
+static void
+add_columns(struct buf *sql, const struct leaf *leaf)
+{
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		buf_adds(sql, i ? ", " : "");
+		quote_ident(sql, leaf->column[i].name);
+	}
+}
+
+void
+catalog_grants(struct buf *sql, const struct catalog *c, const char *role)
+{
+	for (size_t i = 0; i < c->leaves; i++) {
+		const struct leaf *leaf = &c->leaf[i];
+
+		buf_adds(sql, "GRANT SELECT (ctid, ");
+		add_columns(sql, leaf);
+		for (size_t k = 0; leaf->key[k]; k++) {
+			buf_adds(sql, ", ");
+			quote_ident(sql, leaf->key[k]);
+		}
+		buf_adds(sql, "), UPDATE (");
+		add_columns(sql, leaf);
+		buf_addf(sql, ") ON %s TO ", leaf->sql_name);
+		quote_ident(sql, role);
+		buf_adds(sql, ";\n");
+	}
+}

@@ -1,0 +1,539 @@
+#include "pg.h"
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct pg {
+	PGconn *conn;
+	/* Made beforehand, so that another thread can use it. */
+	pthread_mutex_t cancel_mutex;
+	PGcancel *cancel;
+};
+
+/* A PGresult under our own name: callers never see libpq's types. */
+static const PGresult *
+const_result(const struct pg_result *r)
+{
+	return (const PGresult *)r;
+}
+
+static struct pg_result *
+as_result(PGresult *r)
+{
+	return (struct pg_result *)r;
+}
+
+/* -- errors ---------------------------------------------------------------- */
+
+static void
+first_line(char *ret, size_t room, const char *text)
+{
+	size_t n = strcspn(text, "\n");
+
+	snprintf(ret, room, "%.*s", (int)(n < room ? n : room - 1), text);
+}
+
+/* Classes whose primary message names objects or circumstances. The others
+ * (22, 23, P0, ...) may quote a value. */
+static bool
+is_quotable(const char *sqlstate)
+{
+	static const char *const safe[] = {"08", "0A", "25", "26", "28", "3D",
+		"3F", "42", "53", "55", "57", "58", "XX"};
+
+	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++) {
+		if (!strncmp(sqlstate, safe[i], 2))
+			return true;
+	}
+	return false;
+}
+
+static int
+fail_lost(struct pg *pg, struct err *err)
+{
+	char line[256];
+
+	first_line(line, sizeof(line), PQerrorMessage(pg->conn));
+	err_set(err, ERR_DB, "connection lost: %s",
+		line[0] ? line : "no word from the server");
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "08006");
+	return -1;
+}
+
+static int
+fail_result(
+	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err)
+{
+	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+	const char *said, *constraint, *column;
+	char line[256] = "";
+
+	if (!state)
+		return fail_lost(pg, err);
+	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
+	if (!foreign_code && said && is_quotable(state))
+		first_line(line, sizeof(line), said);
+	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
+		state, line[0] ? ", " : "", line,
+		constraint ? ", constraint " : "", constraint ? constraint : "",
+		column ? ", column " : "", column ? column : "");
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", state);
+	return -1;
+}
+
+enum pg_class
+pg_classify(const struct err *err)
+{
+	static const struct {
+		const char *state; /* whole, or a class */
+		enum pg_class what;
+	} table[] = {
+		{"40001", PG_CLASS_RETRY},
+		{"40P01", PG_CLASS_RETRY},
+		{"55P03", PG_CLASS_LOCK},
+		{"57014", PG_CLASS_LOCK},
+		{"22012", PG_CLASS_FENCE},
+		{"22", PG_CLASS_DATA},
+		{"23", PG_CLASS_DATA},
+		{"27", PG_CLASS_DATA},
+		{"54", PG_CLASS_DATA},
+		{"P0", PG_CLASS_DATA},
+		{"08", PG_CLASS_LOST},
+		{"57P", PG_CLASS_LOST},
+		{"25P03", PG_CLASS_LOST},
+		{"25P04", PG_CLASS_LOST},
+	};
+
+	if (err->code != ERR_DB)
+		return PG_CLASS_FATAL;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!strncmp(err->sqlstate, table[i].state,
+			    strlen(table[i].state)))
+			return table[i].what;
+	}
+	return PG_CLASS_FATAL;
+}
+
+/* -- connecting ------------------------------------------------------------ */
+
+static void
+drop_notice(void *ctx, const PGresult *r)
+{
+	(void)ctx;
+	(void)r; /* a trigger's NOTICE may quote a row */
+}
+
+static int
+check_keywords(const struct pg_options *o, struct err *err)
+{
+	PQconninfoOption *known = PQconndefaults();
+	int rc = 0;
+
+	if (!known)
+		die("out of memory");
+	for (size_t i = 0; o->keyword[i] && rc == 0; i++) {
+		const PQconninfoOption *k = known;
+
+		while (k->keyword && strcmp(k->keyword, o->keyword[i]) != 0)
+			k++;
+		if (!k->keyword)
+			rc = err_set(err, ERR_USAGE,
+				"unknown connection option '%s'",
+				o->keyword[i]);
+	}
+	PQconninfoFree(known);
+	return rc;
+}
+
+/* Ours come first: what the user says later in the list wins. */
+static PGconn *
+connect_with(const struct pg_options *o)
+{
+	static const char *const preset[][2] = {
+		{"connect_timeout", "10"},
+		{"keepalives_idle", "30"},
+		{"keepalives_interval", "10"},
+		{"keepalives_count", "3"},
+		{"tcp_user_timeout", "30000"},
+	};
+	const char *keyword[64], *value[64];
+	size_t n = 0;
+
+	for (; n < sizeof(preset) / sizeof(preset[0]); n++) {
+		keyword[n] = preset[n][0];
+		value[n] = preset[n][1];
+	}
+	for (size_t i = 0; o->keyword[i] && n < 60; i++, n++) {
+		keyword[n] = o->keyword[i];
+		value[n] = o->value[i];
+	}
+	keyword[n] = "fallback_application_name";
+	value[n++] = o->application;
+	keyword[n] = "client_encoding";
+	value[n++] = "UTF8";
+	keyword[n] = NULL;
+	value[n] = NULL;
+	return PQconnectdbParams(keyword, value, 1);
+}
+
+/* Everything a database or role may have set otherwise and that matters here.
+ * No planner settings: they would govern queries inside triggers too. */
+static const char session[] =
+	"SET jit = off; "
+	"SET max_parallel_workers_per_gather = 0; "
+	"SET row_security = off; "
+	"SET default_transaction_isolation = 'read committed'; "
+	"SET default_transaction_deferrable = off; "
+	"SET idle_in_transaction_session_timeout = '60s'; "
+	"SET statement_timeout = 0; "
+	"SET lock_timeout = 0; "
+	"SET client_min_messages = warning; "
+	"SET standard_conforming_strings = on; "
+	"SET bytea_output = hex; "
+	"SET DateStyle = 'ISO, YMD'; "
+	"SET TimeZone = 'UTC'; "
+	"SET synchronize_seqscans = off; ";
+
+static int
+set_session(struct pg *pg, const struct pg_options *o, struct err *err)
+{
+	if (pg_exec(pg, session, err) < 0 ||
+		pg_exec(pg,
+			o->read_only
+				? "SET default_transaction_read_only = on"
+				: "SET default_transaction_read_only = off",
+			err) < 0)
+		return -1;
+	if (!o->read_only && !o->synchronous_commit)
+		return pg_exec(pg, "SET synchronous_commit = off", err);
+	return 0;
+}
+
+int
+pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
+{
+	struct pg *pg = xcalloc(1, sizeof(*pg));
+	char line[256];
+
+	pthread_mutex_init(&pg->cancel_mutex, NULL);
+	if (check_keywords(options, err) < 0)
+		goto fail;
+	pg->conn = connect_with(options);
+	if (!pg->conn)
+		die("out of memory");
+	if (PQstatus(pg->conn) != CONNECTION_OK) {
+		first_line(line, sizeof(line), PQerrorMessage(pg->conn));
+		err_set(err, ERR_DB, "cannot connect: %s", line);
+		snprintf(err->sqlstate, sizeof(err->sqlstate), "08001");
+		goto fail;
+	}
+	PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
+	if (PQserverVersion(pg->conn) < 140000) {
+		err_set(err, ERR_DB, "the server is older than PostgreSQL 14");
+		goto fail;
+	}
+	if (set_session(pg, options, err) < 0)
+		goto fail;
+	pg->cancel = PQgetCancel(pg->conn);
+	*ret = pg;
+	return 0;
+fail:
+	pg_close(pg);
+	return -1;
+}
+
+void
+pg_close(struct pg *pg)
+{
+	if (!pg)
+		return;
+	if (pg->cancel)
+		PQfreeCancel(pg->cancel);
+	if (pg->conn)
+		PQfinish(pg->conn);
+	pthread_mutex_destroy(&pg->cancel_mutex);
+	free(pg);
+}
+
+bool
+pg_lost(const struct pg *pg)
+{
+	return PQstatus(pg->conn) != CONNECTION_OK;
+}
+
+int
+pg_server_version(const struct pg *pg)
+{
+	return PQserverVersion(pg->conn);
+}
+
+void
+pg_cancel(struct pg *pg)
+{
+	char why[256];
+
+	pthread_mutex_lock(&pg->cancel_mutex);
+	if (pg->cancel)
+		(void)PQcancel(pg->cancel, why, (int)sizeof(why));
+	pthread_mutex_unlock(&pg->cancel_mutex);
+}
+
+/* -- parameters ------------------------------------------------------------ */
+
+static int
+next_arg(struct pg_args *a, enum pg_type type)
+{
+	if (a->count == PG_ARGS_MAX)
+		die("too many parameters");
+	a->type[a->count] = type;
+	return a->count++;
+}
+
+void
+pg_arg_text(struct pg_args *a, const char *text)
+{
+	int i = next_arg(a, PG_TEXT);
+
+	a->value[i] = text;
+	a->len[i] = 0;
+	a->binary[i] = 0;
+}
+
+void
+pg_arg_int(struct pg_args *a, int64_t n)
+{
+	int i = next_arg(a, PG_INT8);
+	uint64_t bits = (uint64_t)n;
+
+	for (int byte = 7; byte >= 0; byte--, bits >>= 8)
+		a->number[i][byte] = (unsigned char)bits;
+	a->value[i] = (const char *)a->number[i];
+	a->len[i] = 8;
+	a->binary[i] = 1;
+}
+
+void
+pg_arg_bool(struct pg_args *a, bool b)
+{
+	int i = next_arg(a, PG_BOOL);
+
+	a->value[i] = b ? "t" : "f";
+	a->len[i] = 0;
+	a->binary[i] = 0;
+}
+
+void
+pg_arg_binary(struct pg_args *a, enum pg_type type, struct slice value)
+{
+	int i = next_arg(a, type);
+
+	a->value[i] = (const char *)value.ptr;
+	a->len[i] = (int)value.len;
+	a->binary[i] = 1;
+}
+
+static int
+send_one(struct pg *pg, const char *sql, const struct pg_args *args,
+	int binary_result)
+{
+	if (!args)
+		return PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL,
+			NULL, binary_result);
+	return PQsendQueryParams(pg->conn, sql, args->count, args->type,
+		args->value, args->len, args->binary, binary_result);
+}
+
+/* -- statements ------------------------------------------------------------ */
+
+static bool
+is_good(const PGresult *r)
+{
+	ExecStatusType s = PQresultStatus(r);
+
+	return s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK ||
+	       s == PGRES_SINGLE_TUPLE;
+}
+
+int
+pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
+	const struct pg_args *args, struct err *err)
+{
+	PGresult *r;
+
+	if (!send_one(pg, sql, args, 0))
+		return fail_lost(pg, err);
+	r = PQgetResult(pg->conn);
+	if (!r || !is_good(r)) {
+		fail_result(pg, r, false, err);
+		PQclear(r);
+		pg_rollback(pg);
+		return -1;
+	}
+	while (PQgetResult(pg->conn))
+		; /* a single statement: only the closing NULL */
+	if (ret)
+		*ret = as_result(r);
+	else
+		PQclear(r);
+	return 0;
+}
+
+int
+pg_exec(struct pg *pg, const char *sql, struct err *err)
+{
+	PGresult *r = PQexec(pg->conn, sql);
+
+	if (!r || !is_good(r)) {
+		fail_result(pg, r, false, err);
+		PQclear(r);
+		pg_rollback(pg);
+		return -1;
+	}
+	PQclear(r);
+	return 0;
+}
+
+static void
+drain(struct pg *pg)
+{
+	PGresult *r;
+
+	while ((r = PQgetResult(pg->conn)) != NULL)
+		PQclear(r);
+}
+
+void
+pg_rollback(struct pg *pg)
+{
+	if (pg_lost(pg))
+		return;
+	drain(pg);
+	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+		PQclear(PQexec(pg->conn, "ROLLBACK"));
+}
+
+void
+pg_free(struct pg_result *r)
+{
+	PQclear((PGresult *)r);
+}
+
+int
+pg_rows(const struct pg_result *r)
+{
+	return PQntuples(const_result(r));
+}
+
+bool
+pg_is_null(const struct pg_result *r, int row, int column)
+{
+	return PQgetisnull(const_result(r), row, column);
+}
+
+const char *
+pg_text(const struct pg_result *r, int row, int column)
+{
+	return PQgetvalue(const_result(r), row, column);
+}
+
+int64_t
+pg_int(const struct pg_result *r, int row, int column)
+{
+	return strtoll(pg_text(r, row, column), NULL, 10);
+}
+
+bool
+pg_bool(const struct pg_result *r, int row, int column)
+{
+	return pg_text(r, row, column)[0] == 't';
+}
+
+struct slice
+pg_slice(const struct pg_result *r, int row, int column)
+{
+	return slice_of(pg_text(r, row, column),
+		(size_t)PQgetlength(const_result(r), row, column));
+}
+
+/* -- several statements in one flush --------------------------------------- */
+
+int
+pg_send(struct pg *pg, const struct pg_step *step, size_t count,
+	struct err *err)
+{
+	if (!PQenterPipelineMode(pg->conn))
+		return fail_lost(pg, err);
+	for (size_t i = 0; i < count; i++) {
+		if (!send_one(pg, step[i].sql, step[i].args, 0))
+			return fail_lost(pg, err);
+	}
+	if (!PQpipelineSync(pg->conn))
+		return fail_lost(pg, err);
+	return 0;
+}
+
+/* One result per step, each followed by NULL. The first failure counts; what
+ * follows it was not run. */
+int
+pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
+	size_t count, size_t keep, struct err *err)
+{
+	PGresult *r, *kept = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		r = PQgetResult(pg->conn);
+		if (rc == 0 && (!r || !is_good(r)))
+			rc = fail_result(pg, r, step[i].foreign_code, err);
+		if (rc == 0 && i == keep)
+			kept = r;
+		else
+			PQclear(r);
+		if (pg_lost(pg))
+			break;
+		if (r)
+			PQclear(PQgetResult(pg->conn)); /* the NULL */
+	}
+	if (!pg_lost(pg)) {
+		PQclear(PQgetResult(pg->conn)); /* the sync */
+		(void)PQexitPipelineMode(pg->conn);
+	} else if (rc == 0) {
+		rc = fail_lost(pg, err);
+	}
+	if (rc < 0)
+		PQclear(kept);
+	else
+		*ret = as_result(kept);
+	return rc;
+}
+
+/* -- streaming ------------------------------------------------------------- */
+
+int
+pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
+	pg_row_fn fn, void *ctx, struct err *err)
+{
+	bool more = true;
+	PGresult *r;
+	int rc = 0;
+
+	if (!send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
+		return fail_lost(pg, err);
+	while ((r = PQgetResult(pg->conn)) != NULL) {
+		if (rc == 0 && !is_good(r))
+			rc = fail_result(pg, r, false, err);
+		if (rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
+			more = fn(ctx, (const struct pg_result *)r);
+		PQclear(r);
+		if (pg_lost(pg))
+			break;
+	}
+	if (rc == 0 && pg_lost(pg))
+		rc = fail_lost(pg, err);
+	if (rc < 0)
+		pg_rollback(pg);
+	return rc;
+}

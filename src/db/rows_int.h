@@ -1,0 +1,25 @@
+/*
+ * rows_int.h - what reading, writing and sweeping a leaf share.
+ */
+#ifndef PGREKEY_ROWS_INT_H
+#define PGREKEY_ROWS_INT_H
+
+#include "sql_int.h"
+
+struct rows {
+	const struct leaf *leaf;
+	struct sql_view view;
+	const char *state_schema;
+	size_t widest; /* bytes of the widest row seen: bounds one FETCH */
+	bool planned;  /* the plan of a write was looked at */
+	bool poor_plan;
+	bool no_nested_loop; /* it was poor, and no trigger would mind */
+	struct buf sql;
+};
+
+/* Empties a window for rows of so many columns; memory is kept. */
+void window_reset(struct window *w, size_t columns);
+/* Appends one row of a binary result of sql_read() to a window. */
+void window_add(struct window *w, const struct pg_result *row);
+
+#endif

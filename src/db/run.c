@@ -1,0 +1,251 @@
+/*
+ * Opening a run: joining the one that is open, or beginning one.
+ */
+#include "state_int.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* {"k2024": "1a2b3c4d", ...}; key ids are printable ASCII. */
+static void
+add_keys(struct buf *json, const struct keyring *ring)
+{
+	buf_addc(json, '{');
+	for (size_t i = 0; i < ring->count; i++) {
+		buf_adds(json, i ? ", \"" : "\"");
+		for (const char *p = ring->key[i].id; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				buf_addc(json, '\\');
+			buf_addc(json, *p);
+		}
+		buf_addf(json, "\": \"%s\"", ring->key[i].fingerprint);
+	}
+	buf_addc(json, '}');
+}
+
+static void
+all_leaves(struct selection *sel, const struct catalog *catalog)
+{
+	sel->count = catalog->leaves;
+	sel->oid = xcalloc(catalog->leaves, sizeof(*sel->oid));
+	for (size_t i = 0; i < catalog->leaves; i++)
+		sel->oid[i] = catalog->leaf[i].oid;
+}
+
+/* A key id that stands for another key than in the newest run that knew it
+ * would make "sealed by k2025" mean two things. */
+static int
+check_keys(struct state *s, const char *keys, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	int rc = 0;
+
+	pg_arg_text(&args, keys);
+	if (state_query(&r, s,
+		    "SELECT DISTINCT ON (k.key) k.key, k.value, n.value, r.id"
+		    " FROM pg_catalog.jsonb_each_text($1::jsonb) AS n"
+		    " JOIN @.run AS r ON r.keys ? n.key"
+		    " CROSS JOIN LATERAL pg_catalog.jsonb_each_text(r.keys)"
+		    " AS k WHERE k.key = n.key ORDER BY k.key, r.id DESC",
+		    &args, err) < 0)
+		return -1;
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+		if (!strcmp(pg_text(r, i, 1), pg_text(r, i, 2)))
+			continue;
+		rc = err_set(err, ERR_KEYS,
+			"key '%s' is not the key that run %s knew under this "
+			"id: fingerprint %s, then %s",
+			pg_text(r, i, 0), pg_text(r, i, 3), pg_text(r, i, 2),
+			pg_text(r, i, 1));
+		err_hint(err, "give a new key a new id, and put the old file "
+			      "back");
+	}
+	pg_free(r);
+	return rc;
+}
+
+/* Every open run that has to do with ours, and whether anybody works on it. */
+static const char open_sql[] =
+	"SELECT r.id, r.target, r.primary_id, r.host,"
+	" (SELECT count(*) FROM @.worker AS w WHERE w.run_id = r.id "
+	"AND " WORKER_ALIVE
+	") FROM @.run AS r WHERE r.state = 'open' AND (r.target = $1"
+	" OR EXISTS (SELECT FROM @.leaf AS l WHERE l.run_id = r.id"
+	" AND l.leaf = ANY ($2))) ORDER BY r.id";
+
+static int
+supersede(struct state *s, int64_t run, struct err *err)
+{
+	struct pg_args args = {0};
+
+	pg_arg_int(&args, run);
+	return state_exec(s,
+		"UPDATE @.run SET state = 'superseded',"
+		" finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
+		&args, err);
+}
+
+/* Sets s->run to the run to join, or leaves it 0. */
+static int
+look_at_open_runs(struct state *s, const struct run_spec *spec,
+	const struct selection *all, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	struct buf array;
+	int rc;
+
+	pg_arg_text(&args, spec->target);
+	state_arg_selection(&args, &array, all);
+	rc = state_query(&r, s, open_sql, &args, err);
+	buf_done(&array);
+	if (rc < 0)
+		return -1;
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+		long long id = pg_int(r, i, 0);
+		bool alive = pg_int(r, i, 4) > 0;
+
+		if (alive && spec->no_join) {
+			rc = err_set(err, ERR_STOPPED,
+				"run %lld is active, started on %s", id,
+				pg_text(r, i, 3));
+		} else if (!strcmp(pg_text(r, i, 1), spec->target)) {
+			s->run = id;
+		} else if (alive) {
+			rc = err_set(err, ERR_USAGE,
+				"run %lld over the same tables, to primary "
+				"'%s', is active on %s",
+				id, pg_text(r, i, 2), pg_text(r, i, 3));
+			err_hint(err, "wait for it, or stop it there first");
+		} else {
+			rc = supersede(s, id, err);
+		}
+	}
+	pg_free(r);
+	return rc;
+}
+
+static int
+insert_run(struct state *s, const struct run_spec *spec, const char *keys,
+	struct err *err)
+{
+	const struct key *primary = &spec->ring->key[spec->ring->primary];
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_text(&args, spec->target);
+	pg_arg_text(&args, primary->id);
+	pg_arg_text(&args, primary->fingerprint);
+	pg_arg_text(&args, spec->method);
+	pg_arg_text(&args, keys);
+	pg_arg_text(&args, spec->os_user);
+	pg_arg_text(&args, spec->host);
+	pg_arg_text(&args, spec->version);
+	if (state_query(&r, s,
+		    "INSERT INTO @.run (target, primary_id,"
+		    " primary_fingerprint, method, keys, os_user, host,"
+		    " version) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)"
+		    " RETURNING id",
+		    &args, err) < 0)
+		return -1;
+	s->run = pg_int(r, 0, 0);
+	pg_free(r);
+	return 0;
+}
+
+/* Also on joining: partitions may have been attached since. */
+static int
+insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
+{
+	for (size_t i = 0; i < catalog->leaves; i++) {
+		const struct leaf *leaf = &catalog->leaf[i];
+		struct pg_args args = {0};
+		struct pg_result *r;
+
+		pg_arg_int(&args, s->run);
+		pg_arg_int(&args, leaf->oid);
+		pg_arg_text(&args, leaf->name);
+		pg_arg_text(&args, leaf->conf->label);
+		pg_arg_int(&args, (int64_t)leaf->conf->columns);
+		if (state_query(&r, s,
+			    "INSERT INTO @.leaf (run_id, leaf, name, label,"
+			    " columns, rewritten, conflict, deferred) SELECT"
+			    " $1, $2, $3, $4, '{}', z, z, z FROM"
+			    " pg_catalog.array_fill(0::bigint, ARRAY[$5::int])"
+			    " AS z ON CONFLICT DO NOTHING RETURNING 1",
+			    &args, err) < 0)
+			return -1;
+		pg_free(r);
+	}
+	return 0;
+}
+
+int
+state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
+	struct err *err)
+{
+	struct selection all;
+	struct buf keys;
+	int rc = -1;
+
+	s->run = 0;
+	all_leaves(&all, spec->catalog);
+	buf_init(&keys, (size_t)1 << 20);
+	add_keys(&keys, spec->ring);
+	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
+		state_exec(s, "LOCK TABLE @.run IN SHARE ROW EXCLUSIVE MODE",
+			NULL, err) < 0 ||
+		check_keys(s, buf_str(&keys), err) < 0 ||
+		look_at_open_runs(s, spec, &all, err) < 0)
+		goto out;
+	*joined = s->run != 0;
+	if (!*joined && insert_run(s, spec, buf_str(&keys), err) < 0)
+		goto out;
+	if (insert_leaves(s, spec->catalog, err) < 0)
+		goto out;
+	rc = state_exec(s, "COMMIT", NULL, err);
+out:
+	if (rc < 0)
+		pg_rollback(s->pg);
+	buf_done(&keys);
+	free(all.oid);
+	return rc;
+}
+
+int
+state_run_start(uint64_t *ret, struct state *s, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_int(&args, s->run);
+	if (state_query(&r, s,
+		    "SELECT extract(epoch FROM started_at)::bigint FROM @.run"
+		    " WHERE id = $1",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_rows(r) ? (uint64_t)pg_int(r, 0, 0) : 0;
+	pg_free(r);
+	return 0;
+}
+
+int
+state_register(struct state *s, const struct run_spec *spec, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_int(&args, s->run);
+	pg_arg_text(&args, spec->host);
+	pg_arg_int(&args, spec->os_pid);
+	if (state_query(&r, s,
+		    "INSERT INTO @.worker (run_id, host, os_pid, backend_pid,"
+		    " backend_start) SELECT $1, $2, $3, a.pid, a.backend_start"
+		    " FROM pg_catalog.pg_stat_get_activity("
+		    "pg_catalog.pg_backend_pid()) AS a RETURNING id",
+		    &args, err) < 0)
+		return -1;
+	s->worker = pg_int(r, 0, 0);
+	pg_free(r);
+	return 0;
+}

@@ -1,0 +1,323 @@
+#include "quote.h"
+#include "sql_int.h"
+
+static void
+add_range(struct buf *sql, const struct range *r)
+{
+	buf_addf(sql, "t.ctid >= '(%u,%u)'::tid AND t.ctid < '(%u,%u)'::tid",
+		r->lo.block, r->lo.offset, r->hi.block, r->hi.offset);
+}
+
+static void
+add_current(struct buf *sql, const struct sql_view *v, size_t column)
+{
+	const struct leaf_column *c = &v->leaf->column[column];
+
+	v->leaf->conf->policy.format->sql_current(
+		sql, c->ref, c->carrier, v->current_key);
+}
+
+static void
+add_where(struct buf *sql, const struct leaf *leaf)
+{
+	if (leaf->conf->where)
+		buf_addf(sql, " AND (%s)", leaf->conf->where);
+}
+
+/* -- reading --------------------------------------------------------------- */
+
+/* octet_length() of a text does not detoast; of a json it must, so there it
+ * is only asked where values can be large at all. */
+static bool
+may_be_oversize(const struct leaf *leaf, size_t column)
+{
+	return leaf->toasted || leaf->column[column].carrier == CARRIER_TEXT;
+}
+
+static void
+add_oversize(struct buf *sql, const struct leaf *leaf, size_t column)
+{
+	buf_addf(sql, "pg_catalog.octet_length(%s::text) > %zu",
+		leaf->column[column].ref, leaf->conf->policy.max_value_bytes);
+}
+
+static void
+add_value(struct buf *sql, const struct sql_view *v, size_t column)
+{
+	bool filter = !v->everything && v->leaf->conf->columns > 1;
+	bool limit = may_be_oversize(v->leaf, column);
+
+	buf_adds(sql, ", ");
+	if (!filter && !limit) {
+		buf_addf(sql, "%s::text", v->leaf->column[column].ref);
+		return;
+	}
+	buf_adds(sql, "CASE");
+	if (filter) {
+		buf_adds(sql, " WHEN ");
+		add_current(sql, v, column);
+		buf_adds(sql, " THEN NULL");
+	}
+	if (limit) {
+		buf_adds(sql, " WHEN ");
+		add_oversize(sql, v->leaf, column);
+		buf_adds(sql, " THEN ''");
+	}
+	buf_addf(sql, " ELSE %s::text END", v->leaf->column[column].ref);
+}
+
+/* Which columns are too large, as bits, since '' is a value like any other. */
+static void
+add_oversize_bits(struct buf *sql, const struct leaf *leaf)
+{
+	buf_adds(sql, ", 0");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		if (!may_be_oversize(leaf, i))
+			continue;
+		buf_adds(sql, " + CASE WHEN ");
+		add_oversize(sql, leaf, i);
+		buf_addf(sql, " THEN %lu ELSE 0 END", 1UL << i);
+	}
+}
+
+/* At least one column has something to look at. */
+static void
+add_filter(struct buf *sql, const struct sql_view *v)
+{
+	buf_adds(sql, "(");
+	for (size_t i = 0; i < v->leaf->conf->columns; i++) {
+		buf_adds(sql, i ? " OR " : "");
+		if (v->everything) {
+			buf_addf(sql, "%s IS NOT NULL", v->leaf->column[i].ref);
+		} else {
+			buf_adds(sql, "NOT ");
+			add_current(sql, v, i);
+		}
+	}
+	buf_adds(sql, ")");
+}
+
+void
+sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
+{
+	buf_adds(sql, "SELECT t.ctid");
+	add_oversize_bits(sql, v->leaf);
+	for (size_t i = 0; i < v->leaf->conf->columns; i++)
+		add_value(sql, v, i);
+	buf_addf(sql, " FROM ONLY %s AS t WHERE ", v->leaf->sql_name);
+	if (range) {
+		add_range(sql, range);
+		buf_adds(sql, " AND ");
+	}
+	add_filter(sql, v);
+	add_where(sql, v->leaf);
+}
+
+void
+sql_count(struct buf *sql, const struct sql_view *v)
+{
+	buf_adds(sql, "SELECT count(*)");
+	for (size_t i = 0; i < v->leaf->conf->columns; i++) {
+		buf_addf(sql, ", count(*) - count(%s), ",
+			v->leaf->column[i].ref);
+		if (v->everything) {
+			buf_adds(sql, "0");
+			continue;
+		}
+		buf_adds(sql, "count(*) FILTER (WHERE ");
+		add_current(sql, v, i);
+		buf_adds(sql, ")");
+	}
+	buf_addf(sql, " FROM ONLY %s AS t WHERE true", v->leaf->sql_name);
+	add_where(sql, v->leaf);
+}
+
+bool
+sql_overflow(struct buf *sql, const struct sql_view *v, size_t column)
+{
+	const struct leaf_column *c = &v->leaf->column[column];
+
+	if (!c->max_chars || !v->current_key)
+		return false;
+	buf_adds(sql, "SELECT count(*), coalesce(max(n), 0) FROM (SELECT ");
+	v->leaf->conf->policy.format->sql_new_length(sql, c->ref,
+		v->current_key, v->leaf->conf->policy.raw == RAW_ENCRYPT);
+	buf_addf(sql, " AS n FROM ONLY %s AS t WHERE NOT ", v->leaf->sql_name);
+	add_current(sql, v, column);
+	add_where(sql, v->leaf);
+	buf_addf(sql, ") AS x WHERE n > %d", c->max_chars);
+	return true;
+}
+
+/* -- writing --------------------------------------------------------------- */
+
+/* json and jsonb have no assignment cast from text. Never a cast to
+ * varchar(n): that would cut silently. */
+static const char *
+cast_of(enum carrier carrier)
+{
+	switch (carrier) {
+	case CARRIER_TEXT:
+		return "";
+	case CARRIER_JSON:
+		return "::json";
+	case CARRIER_JSONB:
+		return "::jsonb";
+	}
+	return "";
+}
+
+/* (t.c is byte for byte what was read), under a name of the batch. The
+ * column's own operators would call different values equal. */
+static void
+add_compare(
+	struct buf *sql, const struct sql_write *w, size_t i, const char *batch)
+{
+	const char *ref = w->leaf->column[i].ref;
+
+	buf_addf(sql, " AND (%s.n%zu IS NULL OR ", batch, i);
+	if (w->digests)
+		buf_addf(sql,
+			"CASE WHEN pg_catalog.starts_with(%s.o%zu, 'sha256:')"
+			" THEN 'sha256:' || pg_catalog.encode("
+			"pg_catalog.sha256(pg_catalog.convert_to(%s::text,"
+			" 'UTF8')), 'hex') ELSE %s::text END",
+			batch, i, ref, ref);
+	else
+		buf_addf(sql, "%s::text", ref);
+	buf_addf(sql, " COLLATE \"C\" = %s.o%zu) IS TRUE", batch, i);
+}
+
+static void
+add_compares(struct buf *sql, const struct sql_write *w, const char *batch)
+{
+	for (size_t i = 0; i < w->leaf->conf->columns; i++)
+		add_compare(sql, w, i, batch);
+}
+
+static void
+add_arrays(struct buf *sql, const struct leaf *leaf, const char *batch)
+{
+	buf_adds(sql, "ROWS FROM (pg_catalog.unnest($1::tid[])");
+	for (size_t i = 0; i < leaf->conf->columns; i++)
+		buf_addf(sql,
+			", pg_catalog.unnest($%zu::text[])"
+			", pg_catalog.unnest($%zu::text[])",
+			2 * i + 2, 2 * i + 3);
+	buf_addf(sql,
+		", pg_catalog.generate_subscripts($1::tid[], 1))"
+		" AS %s(tid",
+		batch);
+	for (size_t i = 0; i < leaf->conf->columns; i++)
+		buf_addf(sql, ", o%zu, n%zu", i, i);
+	buf_adds(sql, ", i)");
+}
+
+/* Locks what can be locked at once; the rest of the statement sees no more. */
+static void
+add_lock(struct buf *sql, const struct sql_write *w)
+{
+	buf_adds(sql, "l AS MATERIALIZED (SELECT t.ctid AS tid, n.i");
+	for (size_t i = 0; i < w->leaf->conf->columns; i++)
+		buf_addf(sql, ", n.o%zu, n.n%zu", i, i);
+	buf_adds(sql, " FROM ");
+	add_arrays(sql, w->leaf, "n");
+	buf_addf(sql, " JOIN ONLY %s AS t ON t.ctid = n.tid WHERE ",
+		w->leaf->sql_name);
+	add_range(sql, &w->range);
+	add_compares(sql, w, "n");
+	buf_addf(sql, " FOR %s OF t SKIP LOCKED), ",
+		w->leaf->lock_for_update ? "UPDATE" : "NO KEY UPDATE");
+}
+
+/* Unchanged columns as coalesce(new, old): a TOASTed value that is sent back
+ * would be stored again. */
+static void
+add_set(struct buf *sql, const struct leaf *leaf)
+{
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		buf_adds(sql, i ? ", " : " SET ");
+		quote_ident(sql, leaf->column[i].name);
+		buf_addf(sql, " = coalesce(s.n%zu%s, %s)", i,
+			cast_of(leaf->column[i].carrier), leaf->column[i].ref);
+	}
+}
+
+/* What is stored is what was sent: a BEFORE trigger may have changed it. */
+static void
+add_returning(struct buf *sql, const struct leaf *leaf)
+{
+	buf_adds(sql, " RETURNING s.i, (true");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		const struct leaf_column *c = &leaf->column[i];
+
+		if (c->carrier == CARRIER_JSONB)
+			buf_addf(sql,
+				" AND (s.n%zu IS NULL OR %s = s.n%zu::jsonb)"
+				" IS TRUE",
+				i, c->ref, i);
+		else
+			buf_addf(sql,
+				" AND (s.n%zu IS NULL OR %s::text COLLATE"
+				" \"C\" = s.n%zu) IS TRUE",
+				i, c->ref, i);
+	}
+	buf_adds(sql, ") AS same");
+	for (size_t i = 0; i < leaf->conf->columns; i++)
+		buf_addf(sql, ", s.n%zu IS NOT NULL AS w%zu", i, i);
+}
+
+/* Advances the chunk under its epoch: no row if somebody else has it now. */
+static void
+add_checkpoint(struct buf *sql, const struct sql_write *w)
+{
+	size_t p = 2 * w->leaf->conf->columns + 2;
+
+	buf_addf(sql,
+		", k AS (UPDATE %s.chunk AS c SET pos = greatest(c.pos, $%zu),"
+		" rewritten = ARRAY[",
+		w->state_schema, p);
+	for (size_t i = 0; i < w->leaf->conf->columns; i++)
+		buf_addf(sql,
+			"%sc.rewritten[%zu] + (SELECT count(*) FROM u"
+			" WHERE w%zu)",
+			i ? ", " : "", i + 1, i);
+	buf_addf(sql,
+		"], lease_until = pg_catalog.clock_timestamp() +"
+		" pg_catalog.make_interval(secs => $%zu)"
+		" WHERE c.run_id = $%zu AND c.leaf = $%zu AND c.no = $%zu"
+		" AND c.epoch = $%zu RETURNING 1)",
+		p + 5, p + 1, p + 2, p + 3, p + 4);
+}
+
+void
+sql_write(struct buf *sql, const struct sql_write *w)
+{
+	buf_adds(sql, "WITH ");
+	if (w->skip_locked)
+		add_lock(sql, w);
+	buf_addf(sql, "u AS (UPDATE ONLY %s AS t", w->leaf->sql_name);
+	add_set(sql, w->leaf);
+	buf_adds(sql, " FROM ");
+	if (w->skip_locked)
+		buf_adds(sql, "l AS s");
+	else
+		add_arrays(sql, w->leaf, "s");
+	buf_adds(sql, " WHERE t.ctid = s.tid AND ");
+	add_range(sql, &w->range);
+	add_compares(sql, w, "s");
+	add_returning(sql, w->leaf);
+	buf_adds(sql, ")");
+	if (w->state_schema)
+		add_checkpoint(sql, w);
+	/* A stale epoch divides by zero, a stored value that differs takes
+	 * the root of a negative number: either way nothing is committed. */
+	buf_addf(sql,
+		" SELECT 1 / %s AS fence,"
+		" pg_catalog.sqrt(- (count(*) FILTER (WHERE same IS NOT TRUE))"
+		"::float8) AS differs,"
+		" CASE WHEN count(*) = pg_catalog.cardinality($1::tid[])"
+		" THEN NULL ELSE coalesce(pg_catalog.array_agg(i), '{}') END"
+		" AS took FROM u",
+		w->state_schema ? "(SELECT count(*)::int FROM k)" : "1");
+}

@@ -1,0 +1,45 @@
+/*
+ * sql_int.h - the statements over a leaf, as text. Pure: names in, SQL out.
+ *
+ * These texts are the contract with the planner: window bounds are literals
+ * and generate_subscripts joins the arrays, so that an untouched planner
+ * hash-joins the batch with a TID range scan, which visits each page once and
+ * prunes it. tests/db guards the plan; docs/architecture.md explains it.
+ */
+#ifndef PGREKEY_SQL_INT_H
+#define PGREKEY_SQL_INT_H
+
+#include "rows.h"
+
+/* What a reader must know about the values. */
+struct sql_view {
+	const struct leaf *leaf;
+	const char *current_key; /* NULL: marked plaintext is current */
+	bool everything;         /* no filter: current values too */
+};
+
+/* SELECT ctid, oversize bits, column ... ; a current value comes as NULL. The
+ * range may be NULL: the whole leaf. */
+void sql_read(struct buf *sql, const struct sql_view *view,
+	const struct range *range);
+
+/* One row: rows, then for each column NULLs and current ones. */
+void sql_count(struct buf *sql, const struct sql_view *view);
+
+/* Rows whose value would not fit its varchar(n) any more, and the longest
+ * result, or nothing (false) if no column has a limit. */
+bool sql_overflow(struct buf *sql, const struct sql_view *view, size_t column);
+
+struct sql_write {
+	const struct leaf *leaf;
+	struct range range;
+	bool skip_locked;
+	bool digests;             /* some old values are digests */
+	const char *state_schema; /* NULL: no checkpoint (canary) */
+};
+
+/* Parameters: $1 tid[], then old and new text[] per column, then, with a
+ * checkpoint, pos, run, leaf, chunk, epoch and the lease in seconds. */
+void sql_write(struct buf *sql, const struct sql_write *w);
+
+#endif

@@ -1,0 +1,227 @@
+/*
+ * Looking at a whole leaf: counts by the server, and every value that is not
+ * current, row by row. Runs inside the caller's snapshot, with the planner's
+ * defaults: a plain sequential scan uses the ring buffer and does not evict
+ * the application's pages.
+ */
+#include "quote.h"
+#include "rows_int.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int
+rows_count(
+	struct leaf_count *ret, struct rows *r, struct pg *pg, struct err *err)
+{
+	struct pg_result *result;
+
+	buf_reset(&r->sql);
+	sql_count(&r->sql, &r->view);
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return -1;
+	*ret = (struct leaf_count){.rows = pg_int(result, 0, 0)};
+	for (size_t i = 0; i < r->leaf->conf->columns; i++) {
+		ret->nulls[i] = pg_int(result, 0, (int)(2 * i + 1));
+		ret->current[i] = pg_int(result, 0, (int)(2 * i + 2));
+	}
+	pg_free(result);
+	return 0;
+}
+
+struct sweep {
+	rows_fn fn;
+	void *ctx;
+	struct window window;
+};
+
+static bool
+sweep_row(void *ctx, const struct pg_result *row)
+{
+	struct sweep *s = ctx;
+
+	window_reset(&s->window, s->window.columns);
+	window_add(&s->window, row);
+	return s->fn(s->ctx, &s->window);
+}
+
+int
+rows_sweep(
+	struct rows *r, struct pg *pg, rows_fn fn, void *ctx, struct err *err)
+{
+	struct sweep s = {.fn = fn, .ctx = ctx};
+	int rc;
+
+	window_init(&s.window);
+	s.window.columns = r->leaf->conf->columns;
+	buf_reset(&r->sql);
+	sql_read(&r->sql, &r->view, NULL);
+	rc = pg_stream(pg, buf_str(&r->sql), NULL, sweep_row, &s, err);
+	window_done(&s.window);
+	return rc;
+}
+
+static bool
+first_row(void *ctx, const struct pg_result *row)
+{
+	window_add(ctx, row);
+	return true;
+}
+
+int
+rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
+	struct err *err)
+{
+	window_reset(ret, r->leaf->conf->columns);
+	ret->range = (struct range){{0, 0}, {UINT32_MAX, 0}};
+	buf_reset(&r->sql);
+	sql_read(&r->sql, &r->view, NULL);
+	buf_addf(&r->sql, " LIMIT %zu", count);
+	return pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err);
+}
+
+/* -- a glance -------------------------------------------------------------- */
+
+#define GLANCES 8
+#define GLANCE_BLOCKS 4
+
+int
+rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *result;
+	int64_t blocks;
+
+	*ret = false;
+	pg_arg_int(&args, r->leaf->oid);
+	if (pg_query(&result, pg, "SELECT pg_catalog.pg_relation_size($1::oid)",
+		    &args, err) < 0)
+		return -1;
+	blocks = pg_int(result, 0, 0) / BLOCK_BYTES;
+	pg_free(result);
+	for (int64_t i = 0; i < GLANCES && !*ret; i++) {
+		uint32_t at = (uint32_t)(blocks * i / GLANCES);
+		struct range range = {{at, 0}, {at + GLANCE_BLOCKS, 0}};
+
+		buf_reset(&r->sql);
+		buf_adds(&r->sql, "SELECT 1 FROM (");
+		sql_read(&r->sql, &r->view, &range);
+		buf_adds(&r->sql, ") AS x LIMIT 1");
+		if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+			return -1;
+		*ret = pg_rows(result) > 0;
+		pg_free(result);
+	}
+	return 0;
+}
+
+/* -- single rows ----------------------------------------------------------- */
+
+static void
+add_tid_literal(struct buf *sql, struct tid tid)
+{
+	buf_addf(sql, "'(%u,%u)'::tid", tid.block, tid.offset);
+}
+
+int
+rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
+	struct err *err)
+{
+	char *const *key = r->leaf->key;
+	struct pg_result *result;
+
+	buf_reset(&r->sql);
+	buf_adds(&r->sql, "SELECT pg_catalog.json_build_object(");
+	for (size_t i = 0; key[i]; i++) {
+		buf_adds(&r->sql, i ? ", " : "");
+		quote_literal(&r->sql, key[i]);
+		buf_adds(&r->sql, "::text, t.");
+		quote_ident(&r->sql, key[i]);
+		buf_adds(&r->sql, "::text");
+	}
+	if (!key[0])
+		buf_adds(&r->sql, "'ctid', t.ctid::text");
+	buf_addf(&r->sql,
+		") FROM ONLY %s AS t WHERE t.ctid = ", r->leaf->sql_name);
+	add_tid_literal(&r->sql, tid);
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return -1;
+	*ret = xstrdup(pg_rows(result) ? pg_text(result, 0, 0) : "");
+	pg_free(result);
+	return 0;
+}
+
+static int
+count_at(int *ret, struct rows *r, struct pg *pg, struct tid tid,
+	const char *tail, struct err *err)
+{
+	struct pg_result *result;
+
+	buf_reset(&r->sql);
+	buf_addf(&r->sql, "SELECT 1 FROM ONLY %s AS t WHERE t.ctid = ",
+		r->leaf->sql_name);
+	add_tid_literal(&r->sql, tid);
+	buf_adds(&r->sql, tail);
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return -1;
+	*ret = pg_rows(result);
+	pg_free(result);
+	return 0;
+}
+
+int
+rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
+	struct tid tid, struct err *err)
+{
+	int there, free;
+
+	if (pg_exec(pg, "BEGIN", err) < 0 ||
+		count_at(&free, r, pg, tid,
+			r->leaf->lock_for_update
+				? " FOR UPDATE SKIP LOCKED"
+				: " FOR NO KEY UPDATE SKIP LOCKED",
+			err) < 0 ||
+		count_at(&there, r, pg, tid, "", err) < 0)
+		return -1;
+	pg_rollback(pg);
+	*ret = free ? ROW_FREE : there ? ROW_LOCKED : ROW_GONE;
+	return 0;
+}
+
+/* -- lengths --------------------------------------------------------------- */
+
+static int
+check_length(struct rows *r, struct pg *pg, size_t column, struct err *err)
+{
+	const struct leaf_column *c = &r->leaf->column[column];
+	struct pg_result *result;
+	long long count, longest;
+
+	buf_reset(&r->sql);
+	if (!sql_overflow(&r->sql, &r->view, column))
+		return 0;
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return -1;
+	count = pg_int(result, 0, 0);
+	longest = pg_int(result, 0, 1);
+	pg_free(result);
+	if (count == 0)
+		return 0;
+	err_set(err, ERR_FINDINGS,
+		"%lld values of %s would not fit column %s any more: up to "
+		"%lld characters, it holds %d",
+		count, r->leaf->name, c->name, longest, c->max_chars);
+	return err_hint(err,
+		"ALTER TABLE %s ALTER COLUMN \"%s\" TYPE "
+		"varchar(%lld)",
+		r->leaf->name, c->name, longest);
+}
+
+int
+rows_check_lengths(struct rows *r, struct pg *pg, struct err *err)
+{
+	for (size_t i = 0; i < r->leaf->conf->columns; i++) {
+		if (check_length(r, pg, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+#include "engine_int.h"
+#include <string.h>
+
+void
+engine_end(
+	struct engine *e, enum end end, const struct err *err, const char *note)
+{
+	pthread_mutex_lock(&e->mutex);
+	if (e->end == END_NONE) {
+		e->end = end;
+		if (err)
+			e->err = *err;
+		if (note)
+			memcpy(e->note, note, sizeof(e->note));
+	}
+	pthread_mutex_unlock(&e->mutex);
+}
+
+enum end
+engine_ended(struct engine *e)
+{
+	enum end end;
+
+	pthread_mutex_lock(&e->mutex);
+	end = e->end;
+	pthread_mutex_unlock(&e->mutex);
+	return end;
+}
+
+struct rows *
+engine_rows(const struct engine *e, const struct leaf *leaf)
+{
+	struct rows_options o = {
+		.current_key = e->current_key,
+		/* An envelope within a current one shows by no label. */
+		.everything = e->o->thorough ||
+			      leaf->conf->policy.nested == NESTED_UNWRAP,
+		.state_schema = e->schema,
+	};
+
+	return rows_new(leaf, &o);
+}
+
+bool
+engine_selects(const struct engine *e, const struct leaf *leaf)
+{
+	return !e->o->selected || e->o->selected[leaf->target];
+}

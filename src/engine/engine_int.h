@@ -1,0 +1,183 @@
+/*
+ * engine_int.h - what the parts of one rotation share.
+ *
+ * One struct engine per process; its upper half never changes while workers
+ * run, its lower half is changed as each field says. A struct worker belongs
+ * to its thread, but for the two fields under its mutex.
+ */
+#ifndef PGREKEY_ENGINE_INT_H
+#define PGREKEY_ENGINE_INT_H
+
+#include "rotate.h"
+#include "stop.h"
+
+/* Windows that a worker keeps in rotation: batch j of each, then j + 1. With
+ * fewer, the snapshots of other workers stop the pruning that lets the next
+ * batch reuse the space of the last. */
+#define ROTATION 4
+/* Batches that a window's rows are dealt out to: each page gets few new
+ * versions per transaction, and the next transaction prunes the old ones. */
+#define STRIDE 8
+#define WINDOW_BLOCKS 256
+#define BATCH_BYTES ((size_t)1 << 20)
+/* A batch is meant to hold its locks for less than this. */
+#define BATCH_MS 100
+
+enum end {
+	END_NONE,
+	END_COMPLETE,     /* proven, nothing to say */
+	END_FINDINGS,     /* proven, but something is left */
+	END_INCONCLUSIVE, /* the fence was not reached */
+	END_STUCK,        /* rows stay locked by others */
+	END_RELIST,       /* the leaves have changed: start the workers anew */
+	END_FAILED,       /* err says why */
+};
+
+struct engine {
+	const struct rotate_options *o;
+	char *schema; /* state schema, quoted */
+	const char *current_key;
+	struct catalog catalog;
+	struct selection selection; /* the selected leaves of the catalog */
+	bool partial;               /* not all targets are selected */
+	struct run_spec spec;
+	struct pass_options pass;
+	struct judge_options judge;
+	int64_t run;
+	int64_t lock_ms, statement_ms;
+
+	struct stop stop;
+	struct worker *worker; /* o->workers of them */
+	int64_t started_ms;    /* monotonic */
+	pthread_mutex_t mutex; /* for what follows */
+	pthread_cond_t idle;   /* no worker runs any more */
+	int workers_running;
+	enum end end;
+	struct err err;
+	char note[512];
+};
+
+/* Sets how the run ends; the first one counts. Stops the other workers. */
+void engine_end(struct engine *e, enum end end, const struct err *err,
+	const char *note);
+enum end engine_ended(struct engine *e); /* END_NONE: goes on */
+
+/* A row of one of the windows of the group. */
+struct row_ref {
+	size_t window, row;
+};
+
+struct row_list {
+	struct row_ref *ref;
+	size_t count, room;
+};
+
+struct worker {
+	struct engine *e;
+	pthread_t thread;
+	pthread_mutex_t mutex; /* for pg while another thread may cancel */
+	struct pg *pg;
+	struct state state;
+	struct judge *judge;
+
+	/* the leaf that is being walked */
+	struct rows *rows;
+	bool skip_locked;
+	int calm; /* batches without a miss; negative after one */
+	bool told_poor_plan;
+
+	/* the chunk and the group of windows under way */
+	struct chunk chunk;
+	struct chunk_counts counts;
+	struct window window[ROTATION];
+	struct window again; /* a window read once more */
+	struct batch batch[2];
+	struct batch single; /* rows that go alone */
+	struct buf fresh;    /* new envelopes of one row's columns */
+	size_t batch_limit;  /* rows, adapted to the server's speed */
+	bool *took;
+	size_t took_room;
+	struct row_list missed; /* rows that did not take at first */
+	struct row_list nested; /* rows that repair_nested() takes */
+	struct tid *refused;    /* rows that the server will not take */
+	size_t refused_count, refused_room;
+	bool whole; /* the group was written to its end */
+};
+
+/* -- write.c: batches ------------------------------------------------------ */
+
+/* The lock mode learnt on another leaf does not hold on this one. */
+void write_new_leaf(struct worker *w);
+/* Writes the windows read, batch by batch in rotation. */
+int write_group(struct worker *w, size_t windows, struct err *err) MUST_CHECK;
+/* Judges a row and adds it to the batch if anything is to be rewritten.
+ * *nested: it was not, since it is to go through repair_nested(). */
+int write_add_row(bool *nested, struct worker *w, struct batch *b,
+	const struct window *win, size_t row, struct err *err) MUST_CHECK;
+/* Writes a batch without waiting for locks and hands misses on. patient: a
+ * single row may take its time. */
+int write_alone(struct worker *w, struct batch *b, const struct window *win,
+	bool patient, struct err *err) MUST_CHECK;
+/* From now on locked rows are skipped for a while. */
+void write_be_careful(struct worker *w);
+
+/* -- repair.c: what did not go the straight way ---------------------------- */
+
+/* A batch failed as a whole: again, in halves, row by row. */
+int repair_batch(struct worker *w, struct batch *b, const struct window *win,
+	const struct err *why, struct err *err) MUST_CHECK;
+/* A row of a batch that was committed did not take. */
+int repair_miss(struct worker *w, const struct window *win, size_t row,
+	struct err *err) MUST_CHECK;
+/* After the group: rows that were missed or held back. */
+int repair_group(struct worker *w, size_t windows, struct err *err) MUST_CHECK;
+void row_list_add(struct row_list *l, size_t window, size_t row);
+
+/* -- walk.c, worker.c, prove.c --------------------------------------------- */
+
+int walk_chunk(struct worker *w, struct err *err) MUST_CHECK;
+
+void *worker_main(void *ctx);
+int worker_init(struct worker *w, struct engine *e, struct err *err) MUST_CHECK;
+void worker_done(struct worker *w);
+
+/* Fence, one snapshot over everything, and what follows from it. */
+int prove(struct worker *w, struct err *err) MUST_CHECK;
+
+/* -- inspect.c: one leaf in one snapshot ----------------------------------- */
+
+struct inspection {
+	struct tally_column *column; /* of the leaf */
+	int64_t to_rewrite;          /* rows */
+	struct finding *finding;
+	size_t findings, room;
+};
+
+/* ret is to be given to inspection_done() whatever the result. */
+int inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
+	struct judge *j, const struct keyring *ring, int64_t max_findings,
+	struct err *err) MUST_CHECK;
+void inspection_done(struct inspection *i, const struct leaf *leaf);
+void finding_done(struct finding *f);
+
+/* -- preflight.c ----------------------------------------------------------- */
+
+/* Before the first write: lengths, and for each leaf that has work a canary,
+ * a few rows written and rolled back. has_work has one entry per leaf. */
+int preflight(struct engine *e, struct pg *pg, const bool *has_work,
+	struct err *err) MUST_CHECK;
+/* *refusal says why the server would not take the rows, or is empty. */
+int preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
+	struct err *refusal, struct err *err) MUST_CHECK;
+
+/* -- engine.c -------------------------------------------------------------- */
+
+struct rows *engine_rows(const struct engine *e, const struct leaf *leaf);
+bool engine_selects(const struct engine *e, const struct leaf *leaf);
+
+/* -- progress.c ------------------------------------------------------------ */
+
+/* Shows how far the run is until no worker runs any more. */
+void progress_watch(struct engine *e, struct state *s);
+
+#endif

@@ -1,0 +1,71 @@
+#include "quote.h"
+#include "rotate.h"
+#include <stdlib.h>
+
+static char *
+quoted_schema(const struct rotate_options *o)
+{
+	struct buf b;
+	char *ret;
+
+	buf_init(&b, 1024);
+	quote_ident(&b, o->state_schema);
+	ret = xstrdup(buf_str(&b));
+	buf_done(&b);
+	return ret;
+}
+
+static int
+add_grants(struct buf *ret, struct pg *pg, const struct rotate_options *o,
+	const char *schema, struct err *err)
+{
+	struct catalog catalog = {0};
+	struct pg_result *r;
+
+	if (catalog_load(
+		    &catalog, pg, o->target, o->targets, CATALOG_LOOK, err) < 0)
+		return -1;
+	if (pg_query(&r, pg, "SELECT current_user", NULL, err) < 0) {
+		catalog_done(&catalog);
+		return -1;
+	}
+	state_grants(ret, schema, pg_text(r, 0, 0));
+	catalog_grants(ret, &catalog, pg_text(r, 0, 0));
+	pg_free(r);
+	catalog_done(&catalog);
+	return 0;
+}
+
+int
+rotate_init_sql(
+	struct buf *ret, const struct rotate_options *o, struct err *err)
+{
+	char *schema = quoted_schema(o);
+	struct pg *pg = NULL;
+	int rc;
+
+	buf_adds(ret, "BEGIN;\n");
+	state_ddl(ret, schema);
+	rc = pg_open(&pg, &o->connection, err);
+	if (rc == 0)
+		rc = add_grants(ret, pg, o, schema, err);
+	buf_adds(ret, "COMMIT;\n");
+	pg_close(pg);
+	free(schema);
+	return rc;
+}
+
+int
+rotate_init(const struct rotate_options *o, struct err *err)
+{
+	char *schema = quoted_schema(o);
+	struct state s = {.schema = schema};
+	int rc;
+
+	rc = pg_open(&s.pg, &o->connection, err);
+	if (rc == 0)
+		rc = state_prepare(&s, err);
+	pg_close(s.pg);
+	free(schema);
+	return rc;
+}

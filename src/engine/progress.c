@@ -1,0 +1,151 @@
+/*
+ * Progress: one line that is redrawn on a terminal, else a log line now and
+ * then. Percent is by blocks, which is exact; rows are never guessed.
+ */
+#include "engine_int.h"
+#include "log.h"
+#include "text.h"
+#include <stdio.h>
+#include <time.h>
+
+#define TICK_MS 200
+#define TERMINAL_MS 1000
+#define LOG_MS 10000
+/* Rates are measured over about this time. */
+#define SAMPLES 16
+
+struct sample {
+	int64_t ms, values, blocks, pass;
+};
+
+struct meter {
+	struct sample sample[SAMPLES];
+	size_t count;
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static double
+per_second(int64_t amount, int64_t ms)
+{
+	return ms > 0 ? (double)amount * 1000 / (double)ms : 0;
+}
+
+static void
+add_eta(struct buf *line, double seconds)
+{
+	long s = (long)seconds;
+
+	if (seconds <= 0 || seconds > 100 * 3600)
+		return;
+	if (s >= 3600)
+		buf_addf(line, "  ETA %ld:%02ld:%02ld", s / 3600, s / 60 % 60,
+			s % 60);
+	else
+		buf_addf(line, "  ETA %ld:%02ld", s / 60, s % 60);
+}
+
+static void
+describe(struct buf *line, struct meter *m, const struct progress *p)
+{
+	struct sample now = {now_ms(), p->rewritten, p->done, p->pass};
+	struct sample *old =
+		&m->sample[m->count < SAMPLES ? 0 : m->count % SAMPLES];
+	double blocks = 0, values = 0;
+
+	if (m->count > 0) {
+		values = per_second(now.values - old->values, now.ms - old->ms);
+		if (old->pass == now.pass)
+			blocks = per_second(
+				now.blocks - old->blocks, now.ms - old->ms);
+	}
+	m->sample[m->count++ % SAMPLES] = now;
+	buf_reset(line);
+	if (p->blocks == 0) {
+		buf_addf(line, "pass %lld done, proving  ", (long long)p->pass);
+		text_grouped(line, p->rewritten);
+		buf_adds(line, " values rewritten");
+		return;
+	}
+	buf_addf(line, "pass %lld  %s  %.0f %%  ", (long long)p->pass,
+		p->table[0] ? p->table : "...",
+		100.0 * (double)p->done / (double)p->blocks);
+	text_grouped(line, p->rewritten);
+	buf_adds(line, " values");
+	if (values > 0) {
+		buf_adds(line, "  ");
+		text_grouped(line, (int64_t)values);
+		buf_adds(line, "/s");
+	}
+	if (blocks > 0)
+		add_eta(line, (double)(p->blocks - p->done) / blocks);
+}
+
+static void
+show(struct state *s, struct meter *m)
+{
+	struct progress p;
+	struct err ignored;
+	struct buf line;
+
+	/* Progress is a courtesy: a lost connection is the workers' business
+	 * to report. */
+	if (!s->pg || pg_lost(s->pg) || state_progress(&p, s, &ignored) < 0)
+		return;
+	buf_init(&line, 1024);
+	describe(&line, m, &p);
+	if (log_is_terminal())
+		log_progress(buf_str(&line));
+	else
+		log_info("%s", buf_str(&line));
+	buf_done(&line);
+}
+
+/* Waits a tick; false when no worker runs any more. */
+static bool
+wait_tick(struct engine *e)
+{
+	struct timespec until;
+	bool running;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += TICK_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&e->mutex);
+	if (e->workers_running > 0)
+		pthread_cond_timedwait(&e->idle, &e->mutex, &until);
+	running = e->workers_running > 0;
+	pthread_mutex_unlock(&e->mutex);
+	return running;
+}
+
+void
+progress_watch(struct engine *e, struct state *s)
+{
+	int64_t every = log_is_terminal() ? TERMINAL_MS : LOG_MS;
+	int64_t last = now_ms(), now;
+	struct meter m = {0};
+
+	while (wait_tick(e)) {
+		now = now_ms();
+		if (e->o->max_runtime_ms > 0 &&
+			now - e->started_ms >= e->o->max_runtime_ms)
+			stop_request(&e->stop, STOP_SOON);
+		if (atomic_exchange(&e->stop.progress, false) ||
+			(!e->o->quiet && now - last >= every)) {
+			last = now;
+			show(s, &m);
+		}
+	}
+	log_progress("");
+}

@@ -1,0 +1,266 @@
+/*
+ * The proof. Passes are work, never proof: each window has its own snapshot,
+ * and beside a busy writer a row can hop from ahead of the walk to behind it
+ * and be seen by none. So: wait for every transaction that could still write
+ * what it computed before, then look at everything in one snapshot.
+ */
+#include "engine_int.h"
+#include "log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct proof {
+	struct inspection *leaf; /* one per selected leaf */
+	const struct leaf **which;
+	size_t count;
+	char who[256]; /* the fence was not reached because of them */
+	bool relist;
+};
+
+static bool
+is_stopping(void *ctx)
+{
+	struct engine *e = ctx;
+
+	return stop_requested(&e->stop) || engine_ended(e) != END_NONE;
+}
+
+static void
+proof_done(struct proof *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		inspection_done(&p->leaf[i], p->which[i]);
+	free(p->leaf);
+	free(p->which);
+}
+
+/* Partitions come and go; a proof is about those there are now. */
+static int
+compare_leaves(struct proof *p, struct worker *w, struct err *err)
+{
+	struct engine *e = w->e;
+	struct catalog now;
+
+	if (catalog_load(&now, w->pg, e->o->target, e->o->targets,
+		    CATALOG_WRITE, err) < 0)
+		return -1;
+	p->relist = now.leaves != e->catalog.leaves;
+	for (size_t i = 0; i < now.leaves && !p->relist; i++)
+		p->relist = !catalog_find(&e->catalog, now.leaf[i].oid);
+	catalog_done(&now);
+	return 0;
+}
+
+static int
+inspect_all(struct proof *p, struct worker *w, struct err *err)
+{
+	struct engine *e = w->e;
+
+	for (size_t i = 0; i < e->catalog.leaves; i++) {
+		const struct leaf *leaf = &e->catalog.leaf[i];
+		struct rows *r;
+		int rc;
+
+		if (!engine_selects(e, leaf))
+			continue;
+		if (is_stopping(e))
+			return 0;
+		r = engine_rows(e, leaf);
+		p->which[p->count] = leaf;
+		rc = inspect_leaf(&p->leaf[p->count++], r, w->pg, w->judge,
+			e->o->ring, e->o->max_findings, err);
+		rows_free(r);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Everything that is looked at, leaves included, in one snapshot. Parallel
+ * plans are as good as any here; the setting is the server's own. */
+static int
+look_at_all(struct proof *p, struct worker *w, struct err *err)
+{
+	if (pg_exec(w->pg,
+		    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+		    " SET LOCAL max_parallel_workers_per_gather TO DEFAULT",
+		    err) < 0 ||
+		compare_leaves(p, w, err) < 0)
+		return -1;
+	if (!p->relist && inspect_all(p, w, err) < 0)
+		return -1;
+	return pg_exec(w->pg, "COMMIT", err);
+}
+
+/* Orders another pass over leaves that still have something to rewrite. */
+static int
+reopen(bool *again, int64_t *left, const struct proof *p, struct worker *w,
+	struct err *err)
+{
+	*again = false;
+	*left = 0;
+	for (size_t i = 0; i < p->count; i++) {
+		int64_t rows = p->leaf[i].to_rewrite;
+		bool one = false;
+
+		if (rows == 0)
+			continue;
+		if (state_reopen(&one, &w->state, p->which[i]->oid, rows,
+			    &w->e->pass, err) < 0)
+			return -1;
+		*again |= one;
+		*left += one ? 0 : rows;
+	}
+	return 0;
+}
+
+/* -- what the proof leaves behind ------------------------------------------ */
+
+struct numbers {
+	struct number *n;
+	size_t count, room;
+	uint32_t leaf;
+	const char *column;
+};
+
+static void
+add_number(void *ctx, const char *kind, const char *name, int64_t value)
+{
+	struct numbers *s = ctx;
+
+	if (s->count == s->room) {
+		s->room = s->room ? 2 * s->room : 64;
+		s->n = xrealloc(s->n, s->room * sizeof(*s->n));
+	}
+	s->n[s->count++] =
+		(struct number){s->leaf, s->column, kind, name, value};
+}
+
+static int
+store_findings(int64_t *blocked, const struct proof *p, struct worker *w,
+	struct err *err)
+{
+	*blocked = 0;
+	for (size_t i = 0; i < p->count; i++) {
+		for (size_t c = 0; c < p->which[i]->conf->columns; c++)
+			*blocked += p->leaf[i].column[c].findings;
+		for (size_t f = 0; f < p->leaf[i].findings; f++) {
+			if (state_find(&w->state, &p->leaf[i].finding[f], err) <
+				0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+finish(const struct proof *p, struct worker *w, int exit, struct err *err)
+{
+	struct numbers all = {0};
+	int rc;
+
+	for (size_t i = 0; i < p->count; i++) {
+		all.leaf = p->which[i]->oid;
+		for (size_t c = 0; c < p->which[i]->conf->columns; c++) {
+			all.column = p->which[i]->column[c].name;
+			tally_each(&p->leaf[i].column[c], add_number, &all);
+		}
+	}
+	rc = state_finish(&w->state, &w->e->selection, all.n, all.count,
+		w->e->partial ? -1 : exit, err);
+	free(all.n);
+	return rc;
+}
+
+static void
+say_left(char note[512], const struct proof *p, int64_t left)
+{
+	int64_t late = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		for (size_t c = 0; c < p->which[i]->conf->columns; c++)
+			late += p->leaf[i].column[c].late;
+	}
+	if (late > 0)
+		snprintf(note, 512,
+			"%lld values were sealed with an old key after the run "
+			"began: a writer still uses it",
+			(long long)late);
+	else
+		snprintf(note, 512,
+			"%lld rows could not be rewritten: the server refused "
+			"them, or max_passes was reached",
+			(long long)left);
+}
+
+/* Nothing more can be done: close the run, or say why it stays open. */
+static int
+conclude(const struct proof *p, struct worker *w, int64_t left, struct err *err)
+{
+	int64_t blocked, hidden;
+	char note[512] = "";
+	bool dirty;
+
+	if (left == 0 &&
+		state_forget_refused(&w->state, &w->e->selection, err) < 0)
+		return -1;
+	if (store_findings(&blocked, p, w, err) < 0 ||
+		state_hidden(&hidden, &w->state, err) < 0)
+		return -1;
+	dirty = blocked > 0 || left > 0 || hidden > 0;
+	if (!dirty && p->who[0]) {
+		snprintf(note, sizeof(note),
+			"%s had written before the fence and has not ended",
+			p->who);
+		if (state_prove_end(&w->state, err) < 0)
+			return -1;
+		engine_end(w->e, END_INCONCLUSIVE, NULL, note);
+		return 0;
+	}
+	if (left > 0)
+		say_left(note, p, left);
+	if (finish(p, w, dirty ? ERR_FINDINGS : ERR_NONE, err) < 0)
+		return -1;
+	if (w->e->partial && state_prove_end(&w->state, err) < 0)
+		return -1;
+	engine_end(w->e, dirty ? END_FINDINGS : END_COMPLETE, NULL, note);
+	return 0;
+}
+
+static int
+draw_conclusions(struct proof *p, struct worker *w, struct err *err)
+{
+	int64_t left;
+	bool again;
+
+	if (p->relist) {
+		engine_end(w->e, END_RELIST, NULL, NULL);
+		return state_prove_end(&w->state, err);
+	}
+	if (is_stopping(w->e))
+		return state_prove_end(&w->state, err);
+	if (reopen(&again, &left, p, w, err) < 0)
+		return -1;
+	if (again)
+		return state_prove_end(&w->state, err);
+	return conclude(p, w, left, err);
+}
+
+int
+prove(struct worker *w, struct err *err)
+{
+	struct proof p = {0};
+	int rc = -1;
+
+	p.leaf = xcalloc(w->e->selection.count, sizeof(*p.leaf));
+	p.which = xcalloc(w->e->selection.count, sizeof(*p.which));
+	if (state_fence(&w->state, &w->e->selection, w->e->o->wait_ms,
+		    is_stopping, w->e, p.who, err) < 0)
+		goto out;
+	if (!is_stopping(w->e) && look_at_all(&p, w, err) < 0)
+		goto out;
+	rc = draw_conclusions(&p, w, err);
+out:
+	proof_done(&p);
+	return rc;
+}

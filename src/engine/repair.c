@@ -1,0 +1,366 @@
+/*
+ * What did not go the straight way: batches that failed, rows that were
+ * missed, rows that the server will not take. Everything here is rare, waits
+ * for nobody, and never blocks the other rows.
+ */
+#include "engine_int.h"
+#include "log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+row_list_add(struct row_list *l, size_t window, size_t row)
+{
+	if (l->count == l->room) {
+		l->room = l->room ? 2 * l->room : 64;
+		l->ref = xrealloc(l->ref, l->room * sizeof(*l->ref));
+	}
+	l->ref[l->count++] = (struct row_ref){window, row};
+}
+
+/* -- rows that the server will not take ------------------------------------ */
+
+static void
+remember_refused(struct worker *w, struct tid tid)
+{
+	if (w->refused_count == w->refused_room) {
+		w->refused_room = w->refused_room ? 2 * w->refused_room : 16;
+		w->refused = xrealloc(
+			w->refused, w->refused_room * sizeof(*w->refused));
+	}
+	w->refused[w->refused_count++] = tid;
+	w->counts.refused++;
+}
+
+/* Stores a finding for each column of the row that was to be rewritten. */
+static int
+find_row(struct worker *w, const struct window *win, size_t row,
+	const char *verdict, const char *reason, const char *identity,
+	struct err *err)
+{
+	const struct leaf *leaf = rows_leaf(w->rows);
+	const struct cell *cell = &win->cell[row * win->columns];
+	struct judgement j;
+
+	for (size_t i = 0; i < win->columns; i++) {
+		struct finding f = {
+			.leaf = leaf->oid,
+			.table = leaf->name,
+			.column = leaf->column[i].name,
+			.by_pass = true,
+		};
+
+		if (!cell[i].present || cell[i].oversize)
+			continue;
+		if (judge_value(&j, w->judge, &leaf->conf->policy,
+			    leaf->column[i].carrier,
+			    window_value(win, &cell[i]), err) < 0)
+			return -1;
+		if (!j.rewrite)
+			continue;
+		f.verdict = verdict ? verdict : verdict_name(j.verdict);
+		f.row = xstrdup(identity);
+		f.reason = xstrdup(reason);
+		if (state_find(&w->state, &f, err) < 0) {
+			free(f.row);
+			free(f.reason);
+			return -1;
+		}
+		free(f.row);
+		free(f.reason);
+	}
+	return 0;
+}
+
+static int
+refuse_row(struct worker *w, const struct window *win, size_t row,
+	const char *reason, struct err *err)
+{
+	char *identity;
+	int rc = 0;
+
+	if (rows_identity(&identity, w->rows, w->pg, win->tid[row], err) < 0)
+		return -1;
+	/* Gone meanwhile: then it is no longer anybody's problem. */
+	if (identity[0]) {
+		remember_refused(w, win->tid[row]);
+		if (w->counts.refused <= w->e->o->max_findings)
+			rc = find_row(w, win, row, NULL, reason, identity, err);
+	}
+	free(identity);
+	return rc;
+}
+
+/* -- rows that did not take ------------------------------------------------ */
+
+static void
+count_columns(int64_t *ret, const struct window *win, size_t row)
+{
+	for (size_t i = 0; i < win->columns; i++)
+		ret[i] += win->cell[row * win->columns + i].present;
+}
+
+/* A row of a window that was read again, so that its bytes were right a moment
+ * ago: who is in the way? */
+static int
+classify_miss(
+	struct worker *w, const struct window *win, size_t row, struct err *err)
+{
+	enum row_presence presence;
+
+	if (rows_presence(&presence, w->rows, w->pg, win->tid[row], err) < 0)
+		return -1;
+	switch (presence) {
+	case ROW_FREE: /* the same version, and nobody holds it */
+		return refuse_row(w, win, row,
+			"a trigger or rule suppresses the update", err);
+	case ROW_LOCKED:
+		w->counts.left++;
+		w->counts.locked++;
+		count_columns(w->counts.deferred, win, row);
+		break;
+	case ROW_GONE:
+		w->counts.left++;
+		count_columns(w->counts.conflict, win, row);
+		break;
+	}
+	return 0;
+}
+
+int
+repair_miss(
+	struct worker *w, const struct window *win, size_t row, struct err *err)
+{
+	if (win == &w->again)
+		return classify_miss(w, win, row, err);
+	row_list_add(&w->missed, (size_t)(win - w->window), row);
+	return 0;
+}
+
+/* -- batches that failed --------------------------------------------------- */
+
+static int
+repair_half(struct worker *w, const struct batch *b, size_t first, size_t count,
+	const struct window *win, struct err *err)
+{
+	struct batch half;
+	int rc;
+
+	batch_init(&half, b->columns);
+	batch_slice(&half, b, first, count);
+	rc = write_alone(w, &half, win, count == 1, err);
+	batch_done(&half);
+	return rc;
+}
+
+static const char *
+reason_of(const struct err *why)
+{
+	if (!strcmp(why->sqlstate, ROWS_DIFFERS))
+		return "what is stored differs from what was sent: a trigger "
+		       "changes it";
+	return why->msg;
+}
+
+/* Is it a row that does not fit, or something that passes? */
+static int
+is_data_error(
+	bool *ret, struct worker *w, const struct err *why, struct err *err)
+{
+	bool ours = true;
+
+	*ret = pg_classify(why) == PG_CLASS_DATA;
+	if (pg_classify(why) != PG_CLASS_FENCE)
+		return 0;
+	/* Our fence, or a division by zero in somebody's trigger? */
+	if (state_owns(&ours, &w->state, &w->chunk, err) < 0)
+		return -1;
+	*ret = ours;
+	if (!ours) {
+		*err = *why;
+		return -1;
+	}
+	return 0;
+}
+
+int
+repair_batch(struct worker *w, struct batch *b, const struct window *win,
+	const struct err *why, struct err *err)
+{
+	enum pg_class class = pg_classify(why);
+	size_t half = b->rows / 2;
+	bool data;
+
+	if (class == PG_CLASS_LOST || class == PG_CLASS_FATAL ||
+		atomic_load(&w->e->stop.level) == STOP_NOW) {
+		*err = *why;
+		return -1;
+	}
+	if (is_data_error(&data, w, why, err) < 0)
+		return -1;
+	if (!data)
+		write_be_careful(w);
+	if (b->rows == 1) {
+		if (data)
+			return refuse_row(
+				w, win, b->origin[0], reason_of(why), err);
+		return repair_miss(w, win, b->origin[0], err);
+	}
+	if (repair_half(w, b, 0, half, win, err) < 0)
+		return -1;
+	return repair_half(w, b, half, b->rows - half, win, err);
+}
+
+/* -- after the group ------------------------------------------------------- */
+
+static bool
+has_tid(const struct window *win, struct tid tid)
+{
+	size_t lo = 0, hi = win->rows;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		struct tid m = win->tid[mid];
+
+		if (m.block == tid.block && m.offset == tid.offset)
+			return true;
+		if (m.block < tid.block ||
+			(m.block == tid.block && m.offset < tid.offset))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+/* Missed and not there any more: somebody else changed or moved it. */
+static void
+count_conflicts(struct worker *w, size_t window)
+{
+	const struct window *win = &w->window[window];
+
+	for (size_t i = 0; i < w->missed.count; i++) {
+		struct row_ref *m = &w->missed.ref[i];
+		struct tid tid;
+
+		if (m->window != window)
+			continue;
+		tid = win->tid[m->row];
+		if (tid.block >= w->again.range.hi.block ||
+			tid.block < w->again.range.lo.block)
+			continue; /* another part of the window */
+		if (!has_tid(&w->again, tid))
+			count_columns(w->counts.conflict, win, m->row);
+	}
+}
+
+/* A row whose plaintext hides an envelope of another key. Once rewritten, its
+ * label tells nobody, so it is remembered now. */
+static int
+repair_nested(
+	struct worker *w, const struct window *win, size_t row, struct err *err)
+{
+	char *identity = NULL;
+	bool nested;
+	int rc = -1;
+
+	batch_reset(&w->single);
+	if (rows_identity(&identity, w->rows, w->pg, win->tid[row], err) < 0 ||
+		write_add_row(&nested, w, &w->single, win, row, err) < 0)
+		goto out;
+	rc = 0;
+	if (w->single.rows == 0 || !identity[0])
+		goto out;
+	rc = find_row(w, win, row, "current",
+		"holds an envelope of another key", identity, err);
+	if (rc == 0)
+		rc = write_alone(w, &w->single, win, true, err);
+out:
+	free(identity);
+	return rc;
+}
+
+static int
+flush_again(struct worker *w, struct err *err)
+{
+	int rc = 0;
+
+	if (w->batch[0].rows > 0)
+		rc = write_alone(w, &w->batch[0], &w->again, false, err);
+	batch_reset(&w->batch[0]);
+	return rc;
+}
+
+/* Writes what a second look at part of a window found. */
+static int
+write_again(struct worker *w, struct err *err)
+{
+	struct batch *b = &w->batch[0];
+	bool nested;
+
+	batch_reset(b);
+	for (size_t r = 0; r < w->again.rows; r++) {
+		if (write_add_row(&nested, w, b, &w->again, r, err) < 0)
+			return -1;
+		if (nested && repair_nested(w, &w->again, r, err) < 0)
+			return -1;
+		if ((b->rows >= w->batch_limit ||
+			    batch_bytes(b) >= 2 * BATCH_BYTES) &&
+			flush_again(w, err) < 0)
+			return -1;
+	}
+	return flush_again(w, err);
+}
+
+static int
+repair_window(struct worker *w, size_t window, struct err *err)
+{
+	struct window_limits limits = {
+		.bytes = (size_t)w->e->o->window_bytes / ROTATION,
+		.rows = SIZE_MAX,
+	};
+	struct range range = w->window[window].range;
+
+	while (range.lo.block < range.hi.block ||
+		(range.lo.block == range.hi.block &&
+			range.lo.offset < range.hi.offset)) {
+		if (stop_requested(&w->e->stop)) {
+			w->whole = false;
+			return 0;
+		}
+		if (rows_read(&w->again, w->rows, w->pg, &range, &limits, err) <
+			0)
+			return -1;
+		count_conflicts(w, window);
+		if (write_again(w, err) < 0)
+			return -1;
+		range.lo = w->again.range.hi;
+	}
+	return 0;
+}
+
+static bool
+was_missed(const struct worker *w, size_t window)
+{
+	for (size_t i = 0; i < w->missed.count; i++) {
+		if (w->missed.ref[i].window == window)
+			return true;
+	}
+	return false;
+}
+
+int
+repair_group(struct worker *w, size_t windows, struct err *err)
+{
+	for (size_t i = 0; i < w->nested.count; i++) {
+		struct row_ref *n = &w->nested.ref[i];
+
+		if (repair_nested(w, &w->window[n->window], n->row, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < windows && w->whole; i++) {
+		if (was_missed(w, i) && repair_window(w, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}

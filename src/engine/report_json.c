@@ -1,0 +1,127 @@
+#include "json.h"
+#include "report.h"
+#include <time.h>
+
+#define SCHEMA_VERSION 1
+
+static void
+add_time(struct json *j, const char *key, uint64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	json_string(j, key, text);
+}
+
+/* Absent means 0. */
+static void
+add_count(struct json *j, const char *key, int64_t n)
+{
+	if (n != 0)
+		json_int(j, key, n);
+}
+
+static void
+add_column(struct json *j, const char *name, const struct tally_column *c)
+{
+	json_object(j, NULL);
+	json_string(j, "name", name);
+	json_int(j, "scanned", tally_scanned(c));
+	json_object(j, "verdicts");
+	for (int v = 0; v < VERDICTS; v++)
+		add_count(j, verdict_name((enum verdict)v), c->verdict[v]);
+	json_end(j, '}');
+	json_object(j, "counters");
+	add_count(j, "nested", c->nested);
+	add_count(j, "mislabelled", c->mislabelled);
+	add_count(j, "late", c->late);
+	json_end(j, '}');
+	json_object(j, "keys");
+	for (size_t k = 0; k < c->keys; k++)
+		json_int(j, c->key[k].id, c->key[k].values);
+	json_end(j, '}');
+	json_int(j, "rewritten", c->rewritten);
+	json_int(j, "conflict", c->conflict);
+	json_int(j, "deferred", c->deferred);
+	json_end(j, '}');
+}
+
+static void
+add_table(struct json *j, const struct target *t,
+	const struct tally_column *column)
+{
+	struct buf name;
+
+	buf_init(&name, 1024);
+	buf_addf(&name, "%s.%s", t->schema, t->table);
+	json_object(j, NULL);
+	json_string(j, "label", t->label);
+	json_string(j, "name", buf_str(&name));
+	json_array(j, "columns");
+	for (size_t c = 0; c < t->columns; c++)
+		add_column(j, t->column[c], &column[c]);
+	json_end(j, ']');
+	json_end(j, '}');
+	buf_done(&name);
+}
+
+static void
+add_findings(struct json *j, const struct rotate_outcome *outcome)
+{
+	json_object(j, "findings");
+	json_int(j, "total", outcome->total_findings);
+	json_array(j, "listed");
+	for (size_t i = 0; i < outcome->findings; i++) {
+		const struct finding *f = &outcome->finding[i];
+
+		json_object(j, NULL);
+		json_string(j, "table", f->table);
+		json_string(j, "column", f->column);
+		if (f->row && f->row[0])
+			json_raw(j, "row", f->row);
+		else
+			json_null(j, "row");
+		json_string(j, "verdict", f->verdict);
+		json_string(j, "reason", f->reason);
+		json_end(j, '}');
+	}
+	json_end(j, ']');
+	json_end(j, '}');
+}
+
+void
+report_json(struct buf *ret, const struct rotate_outcome *outcome,
+	const struct rotate_options *o, int status)
+{
+	struct json j;
+
+	json_init(&j, ret);
+	json_object(&j, NULL);
+	json_int(&j, "schema", SCHEMA_VERSION);
+	json_string(&j, "command", "rotate");
+	json_bool(&j, "dry_run", o->dry_run);
+	if (outcome->run)
+		json_int(&j, "run", outcome->run);
+	else
+		json_null(&j, "run");
+	json_string(&j, "primary", o->ring->key[o->ring->primary].id);
+	add_time(&j, "started", outcome->started);
+	add_time(&j, "finished", outcome->finished);
+	json_real(&j, "seconds", outcome->seconds, 3);
+	json_int(&j, "exit", status);
+	json_bool(&j, "complete", outcome->complete);
+	if (outcome->note[0])
+		json_string(&j, "note", outcome->note);
+	json_array(&j, "tables");
+	for (size_t t = 0; t < o->targets; t++) {
+		if (!o->selected || o->selected[t])
+			add_table(&j, &o->target[t], outcome->tally[t]);
+	}
+	json_end(&j, ']');
+	add_findings(&j, outcome);
+	json_end(&j, '}');
+	buf_addc(ret, '\n');
+}

@@ -1,0 +1,153 @@
+#include "tally.h"
+#include <stdlib.h>
+
+void
+tally_column_done(struct tally_column *c)
+{
+	for (size_t i = 0; i < c->keys; i++)
+		free(c->key[i].id);
+	free(c->key);
+	*c = (struct tally_column){0};
+}
+
+int64_t
+tally_scanned(const struct tally_column *c)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < VERDICTS; i++)
+		sum += c->verdict[i];
+	return sum;
+}
+
+static struct key_count *
+find_key(struct tally_column *c, struct slice id)
+{
+	for (size_t i = 0; i < c->keys; i++) {
+		if (slice_eq(slice_str(c->key[i].id), id))
+			return &c->key[i];
+	}
+	return NULL;
+}
+
+static struct key_count *
+new_key(struct tally_column *c, struct slice id)
+{
+	struct key_count *k;
+
+	if (c->keys >= TALLY_KEYS_MAX)
+		id = slice_str(TALLY_OTHER_KEYS);
+	k = c->keys >= TALLY_KEYS_MAX ? find_key(c, id) : NULL;
+	if (k)
+		return k;
+	c->key = xrealloc(c->key, (c->keys + 1) * sizeof(*c->key));
+	k = &c->key[c->keys++];
+	k->id = xasprintf("%.*s", (int)(id.len < 200 ? id.len : 200),
+		(const char *)id.ptr);
+	k->values = 0;
+	return k;
+}
+
+void
+tally_key(struct tally_column *c, struct slice id, int64_t values)
+{
+	struct key_count *k = find_key(c, id);
+
+	if (!k)
+		k = new_key(c, id);
+	k->values += values;
+}
+
+void
+tally_judged(struct tally_column *c, const struct judgement *j,
+	const struct keyring *ring)
+{
+	c->verdict[j->verdict]++;
+	c->nested += j->nested;
+	c->mislabelled += j->mislabelled;
+	c->late += j->late;
+	c->findings += j->blocks;
+	c->left += j->rewrite;
+	/* By the key that made it; where nobody knows that, by the label. */
+	if (j->key >= 0)
+		tally_key(c, slice_str(ring->key[j->key].id), 1);
+	else if (j->label.len > 0)
+		tally_key(c, j->label, 1);
+}
+
+/* -- by name --------------------------------------------------------------- */
+
+struct named {
+	const char *kind, *name;
+	size_t at;
+};
+
+#define COUNTER(kind, field)                                       \
+	{                                                          \
+		kind, #field, offsetof(struct tally_column, field) \
+	}
+
+static const struct named counters[] = {
+	COUNTER("counter", nested),
+	COUNTER("counter", mislabelled),
+	COUNTER("counter", late),
+	COUNTER("counter", findings),
+	COUNTER("counter", left),
+	COUNTER("pass", rewritten),
+	COUNTER("pass", conflict),
+	COUNTER("pass", deferred),
+};
+#define COUNTERS (sizeof(counters) / sizeof(counters[0]))
+
+void
+tally_number(struct tally_column *c, const char *kind, const char *name,
+	int64_t value)
+{
+	if (!strcmp(kind, "key")) {
+		tally_key(c, slice_str(name), value);
+		return;
+	}
+	for (int i = 0; i < VERDICTS && !strcmp(kind, "verdict"); i++) {
+		if (!strcmp(name, verdict_name((enum verdict)i)))
+			c->verdict[i] += value;
+	}
+	for (size_t i = 0; i < COUNTERS; i++) {
+		if (!strcmp(kind, counters[i].kind) &&
+			!strcmp(name, counters[i].name))
+			*(int64_t *)((char *)c + counters[i].at) += value;
+	}
+}
+
+void
+tally_each(const struct tally_column *c,
+	void (*fn)(
+		void *ctx, const char *kind, const char *name, int64_t value),
+	void *ctx)
+{
+	for (int i = 0; i < VERDICTS; i++) {
+		if (c->verdict[i])
+			fn(ctx, "verdict", verdict_name((enum verdict)i),
+				c->verdict[i]);
+	}
+	for (size_t i = 0; i < c->keys; i++)
+		fn(ctx, "key", c->key[i].id, c->key[i].values);
+	for (size_t i = 0; i < COUNTERS; i++) {
+		int64_t value =
+			*(const int64_t *)((const char *)c + counters[i].at);
+
+		if (value && strcmp(counters[i].kind, "pass") != 0)
+			fn(ctx, counters[i].kind, counters[i].name, value);
+	}
+}
+
+static void
+merge_number(void *ctx, const char *kind, const char *name, int64_t value)
+{
+	tally_number(ctx, kind, name, value);
+}
+
+void
+tally_merge(struct tally_column *ret, const struct tally_column *c)
+{
+	tally_each(c, merge_number, ret);
+}

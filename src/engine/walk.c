@@ -1,0 +1,113 @@
+/*
+ * Walking a chunk: groups of windows, read, written in rotation, then passed.
+ */
+#include "engine_int.h"
+#include "log.h"
+
+#define WINDOW_BLOCKS_MIN 8
+
+static bool
+is_before(struct tid a, struct tid b)
+{
+	return a.block < b.block || (a.block == b.block && a.offset < b.offset);
+}
+
+static uint32_t
+window_blocks(const struct chunk *c)
+{
+	int64_t n = (c->hi - c->lo + ROTATION - 1) / ROTATION;
+
+	if (n > WINDOW_BLOCKS)
+		return WINDOW_BLOCKS;
+	return n < WINDOW_BLOCKS_MIN ? WINDOW_BLOCKS_MIN : (uint32_t)n;
+}
+
+/* Reads until ROTATION windows hold rows or the chunk is over; *at is behind
+ * the last one then. */
+static int
+read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
+	struct err *err)
+{
+	struct window_limits limits = {
+		.bytes = (size_t)w->e->o->window_bytes / ROTATION,
+		.rows = STRIDE * (size_t)w->e->o->batch_rows,
+	};
+	uint32_t step = window_blocks(&w->chunk);
+
+	*ret = 0;
+	while (*ret < ROTATION && is_before(*at, end) &&
+		!stop_requested(&w->e->stop)) {
+		struct window *win = &w->window[*ret];
+		struct range range = {*at, {at->block + step, 0}};
+
+		if (is_before(end, range.hi))
+			range.hi = end;
+		if (rows_read(win, w->rows, w->pg, &range, &limits, err) < 0)
+			return -1;
+		*at = win->range.hi;
+		if (win->rows > 0)
+			++*ret;
+	}
+	return 0;
+}
+
+static int
+enter_leaf(struct worker *w, struct err *err)
+{
+	const struct leaf *leaf = catalog_find(&w->e->catalog, w->chunk.leaf);
+	size_t columns;
+
+	if (w->rows && rows_leaf(w->rows) == leaf)
+		return 0;
+	if (!leaf)
+		return err_set(err, ERR_BUG, "a chunk of an unknown table");
+	rows_free(w->rows);
+	w->rows = engine_rows(w->e, leaf);
+	write_new_leaf(w);
+	columns = leaf->conf->columns;
+	batch_done(&w->batch[0]);
+	batch_done(&w->batch[1]);
+	batch_done(&w->single);
+	batch_init(&w->batch[0], columns);
+	batch_init(&w->batch[1], columns);
+	batch_init(&w->single, columns);
+	return 0;
+}
+
+/* The position moves to the start of a page: after a restart the group that
+ * was under way is read again from its first page. */
+static int
+pass_group(struct worker *w, struct tid at, bool done, struct err *err)
+{
+	size_t columns = rows_leaf(w->rows)->conf->columns;
+	int rc;
+
+	rc = state_advance(
+		&w->state, &w->chunk, columns, at.block, &w->counts, done, err);
+	w->counts = (struct chunk_counts){0};
+	return rc;
+}
+
+int
+walk_chunk(struct worker *w, struct err *err)
+{
+	struct tid at = {(uint32_t)w->chunk.pos, 0};
+	struct tid end = {(uint32_t)w->chunk.hi, 0};
+	size_t windows;
+
+	w->counts = (struct chunk_counts){0};
+	if (enter_leaf(w, err) < 0)
+		return -1;
+	while (is_before(at, end)) {
+		struct tid start = at;
+
+		if (read_group(&windows, w, &at, end, err) < 0 ||
+			write_group(w, windows, err) < 0)
+			return -1;
+		if (!w->whole || stop_requested(&w->e->stop))
+			return pass_group(w, start, false, err);
+		if (pass_group(w, at, !is_before(at, end), err) < 0)
+			return -1;
+	}
+	return 0;
+}

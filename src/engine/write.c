@@ -1,0 +1,393 @@
+/*
+ * Writing a group of windows: their rows are dealt out to batches, j-th batch
+ * of each window in turn, each batch one transaction in one flush. While the
+ * server works on one, the next is opened and sealed.
+ */
+#include "engine_int.h"
+#include "log.h"
+#include <stdlib.h>
+#include <time.h>
+
+/* Batches without a miss after which rows are no longer locked beforehand. */
+#define CALM_AFTER 20
+#define CALM_PENALTY (-30)
+#define LIMIT_MIN 50
+#define PATIENCE_MS 60000
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+write_new_leaf(struct worker *w)
+{
+	w->skip_locked = true; /* the first contact must not hurt anybody */
+	w->calm = 0;
+	w->told_poor_plan = false;
+}
+
+void
+write_be_careful(struct worker *w)
+{
+	w->skip_locked = true;
+	w->calm = CALM_PENALTY;
+}
+
+static void
+went_well(struct worker *w)
+{
+	if (w->calm < CALM_AFTER)
+		w->calm++;
+	else
+		w->skip_locked = false;
+}
+
+/* -- one row --------------------------------------------------------------- */
+
+static bool
+is_refused(const struct worker *w, struct tid tid)
+{
+	for (size_t i = 0; i < w->refused_count; i++) {
+		if (w->refused[i].block == tid.block &&
+			w->refused[i].offset == tid.offset)
+			return true;
+	}
+	return false;
+}
+
+/* The new envelopes of a row's columns, side by side: each lives in the judge
+ * only until the next one is made. */
+struct fresh_row {
+	struct change change[TARGET_COLUMNS_MAX];
+	size_t at[TARGET_COLUMNS_MAX];
+	bool any, nested;
+};
+
+static int
+judge_row(struct fresh_row *ret, struct worker *w, const struct window *win,
+	size_t row, struct err *err)
+{
+	const struct leaf *leaf = rows_leaf(w->rows);
+	const struct cell *cell = &win->cell[row * win->columns];
+	struct judgement j;
+
+	buf_reset(&w->fresh);
+	for (size_t i = 0; i < win->columns; i++) {
+		if (!cell[i].present || cell[i].oversize)
+			continue;
+		if (judge_value(&j, w->judge, &leaf->conf->policy,
+			    leaf->column[i].carrier,
+			    window_value(win, &cell[i]), err) < 0)
+			return -1;
+		if (!j.rewrite)
+			continue;
+		ret->any = true;
+		ret->nested |= j.nested && j.blocks;
+		ret->at[i] = w->fresh.len;
+		ret->change[i].old = window_value(win, &cell[i]);
+		ret->change[i].clear = j.clear;
+		ret->change[i].fresh.len = j.fresh.len;
+		ret->change[i].fresh.ptr = j.fresh.ptr;
+		if (win->columns > 1)
+			buf_add(&w->fresh, j.fresh.ptr, j.fresh.len);
+	}
+	for (size_t i = 0; i < win->columns && win->columns > 1; i++) {
+		if (ret->change[i].fresh.ptr)
+			ret->change[i].fresh.ptr = w->fresh.ptr + ret->at[i];
+	}
+	return 0;
+}
+
+int
+write_add_row(bool *nested, struct worker *w, struct batch *b,
+	const struct window *win, size_t row, struct err *err)
+{
+	struct fresh_row fresh = {0};
+
+	*nested = false;
+	if (is_refused(w, win->tid[row]))
+		return 0;
+	if (judge_row(&fresh, w, win, row, err) < 0)
+		return -1;
+	*nested = fresh.nested && b != &w->single;
+	if (fresh.any && !*nested)
+		batch_add(b, win->tid[row], fresh.change, row);
+	return 0;
+}
+
+/* -- one transaction ------------------------------------------------------- */
+
+static bool *
+took_room(struct worker *w, size_t rows)
+{
+	if (rows > w->took_room) {
+		w->took_room = rows;
+		w->took = xrealloc(w->took, rows * sizeof(*w->took));
+	}
+	return w->took;
+}
+
+static struct checkpoint
+checkpoint_of(const struct worker *w)
+{
+	return (struct checkpoint){
+		.run = w->e->run,
+		.leaf = w->chunk.leaf,
+		.chunk = w->chunk.no,
+		.epoch = w->chunk.epoch,
+		.pos = -1, /* moves with the group, not with a batch */
+	};
+}
+
+static struct write_options
+options_of(const struct worker *w, const struct checkpoint *k)
+{
+	return (struct write_options){
+		.skip_locked = w->skip_locked,
+		.checkpoint = k,
+		.lock_timeout_ms = w->e->lock_ms,
+		.statement_timeout_ms = w->e->statement_ms,
+	};
+}
+
+/* Rows of a committed batch that did not take. */
+static int
+hand_on_misses(struct worker *w, const struct batch *b,
+	const struct window *win, struct err *err)
+{
+	size_t missed = 0;
+
+	for (size_t i = 0; i < b->rows; i++)
+		missed += !w->took[i];
+	if (missed == 0) {
+		went_well(w);
+		return 0;
+	}
+	write_be_careful(w);
+	for (size_t i = 0; i < b->rows; i++) {
+		if (!w->took[i] && repair_miss(w, win, b->origin[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+write_alone(struct worker *w, struct batch *b, const struct window *win,
+	bool patient, struct err *err)
+{
+	struct checkpoint k = checkpoint_of(w);
+	struct write_options o = options_of(w, &k);
+	struct err why;
+
+	o.skip_locked = true;
+	if (patient)
+		o.statement_timeout_ms = PATIENCE_MS;
+	took_room(w, b->rows);
+	if (rows_send(w->rows, w->pg, b, &win->range, &o, err) < 0)
+		return -1;
+	if (rows_wait(w->took, w->rows, w->pg, b, &o, &why) < 0)
+		return repair_batch(w, b, win, &why, err);
+	return hand_on_misses(w, b, win, err);
+}
+
+/* -- a group in rotation --------------------------------------------------- */
+
+/* Deals the rows of the windows out to batches. */
+struct deal {
+	size_t windows;
+	size_t step[ROTATION]; /* batches of each window */
+	size_t window, batch;  /* the next one */
+};
+
+static size_t
+at_least(size_t rows, size_t per_batch)
+{
+	return (rows + per_batch - 1) / per_batch;
+}
+
+/* Few rows go together: there is nothing to prune between them. */
+static size_t
+batches_of(const struct worker *w, const struct window *win)
+{
+	size_t n = at_least(win->rows, 64), by_bytes;
+
+	if (n > STRIDE)
+		n = STRIDE;
+	if (n < at_least(win->rows, w->batch_limit))
+		n = at_least(win->rows, w->batch_limit);
+	by_bytes = win->bytes.len / BATCH_BYTES + 1;
+	return n > by_bytes ? n : by_bytes;
+}
+
+static void
+deal_begin(struct deal *d, const struct worker *w, size_t windows)
+{
+	*d = (struct deal){.windows = windows};
+	for (size_t i = 0; i < windows; i++)
+		d->step[i] = batches_of(w, &w->window[i]);
+}
+
+static bool
+deal_next(struct deal *d, size_t *window, size_t *batch)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < d->windows; i++)
+		most = d->step[i] > most ? d->step[i] : most;
+	for (; d->batch < most; d->batch++, d->window = 0) {
+		while (d->window < d->windows) {
+			size_t i = d->window++;
+
+			if (d->batch < d->step[i]) {
+				*window = i;
+				*batch = d->batch;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+struct flight {
+	struct batch *batch;
+	size_t window;
+	struct checkpoint checkpoint;
+	struct write_options options;
+	int64_t sent_ms;
+};
+
+/* Opens and seals the rows of the next batch that has any; *found is false
+ * behind the last one. */
+static int
+make_batch(bool *found, struct worker *w, struct deal *d, struct flight *f,
+	struct err *err)
+{
+	size_t first;
+	bool nested;
+
+	while (deal_next(d, &f->window, &first)) {
+		const struct window *win = &w->window[f->window];
+
+		batch_reset(f->batch);
+		for (size_t r = first; r < win->rows; r += d->step[f->window]) {
+			if (write_add_row(&nested, w, f->batch, win, r, err) <
+				0)
+				return -1;
+			if (nested)
+				row_list_add(&w->nested, f->window, r);
+		}
+		if (f->batch->rows > 0) {
+			*found = true;
+			return 0;
+		}
+	}
+	*found = false;
+	return 0;
+}
+
+static int
+take_off(struct worker *w, struct flight *f, struct err *err)
+{
+	f->checkpoint = checkpoint_of(w);
+	f->options = options_of(w, &f->checkpoint);
+	f->sent_ms = now_ms();
+	return rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
+		&f->options, err);
+}
+
+/* Slow servers get smaller batches. */
+static void
+adapt(struct worker *w, const struct flight *f)
+{
+	int64_t took_ms = now_ms() - f->sent_ms;
+	size_t most = (size_t)w->e->o->batch_rows;
+
+	if (took_ms > BATCH_MS && f->batch->rows > LIMIT_MIN) {
+		w->batch_limit = f->batch->rows / 2;
+		if (w->batch_limit < LIMIT_MIN)
+			w->batch_limit = LIMIT_MIN;
+	} else if (took_ms < BATCH_MS / 2 && w->batch_limit < most) {
+		w->batch_limit += w->batch_limit / 4 + 1;
+		if (w->batch_limit > most)
+			w->batch_limit = most;
+	}
+}
+
+static int
+land(struct worker *w, struct flight *f, struct err *err)
+{
+	const struct window *win = &w->window[f->window];
+	struct err why;
+	int rc;
+
+	took_room(w, f->batch->rows);
+	rc = rows_wait(w->took, w->rows, w->pg, f->batch, &f->options, &why);
+	adapt(w, f);
+	if (rc < 0)
+		return repair_batch(w, f->batch, win, &why, err);
+	return hand_on_misses(w, f->batch, win, err);
+}
+
+static void
+tell_poor_plan(struct worker *w)
+{
+	if (w->told_poor_plan || !rows_plan_is_poor(w->rows))
+		return;
+	w->told_poor_plan = true;
+	log_warning("%s: the planner looks each row up by itself, which is "
+		    "slow and lets the table grow; its triggers forbid to tell "
+		    "it otherwise",
+		rows_leaf(w->rows)->name);
+}
+
+/* Two batches at a time: one at the server, one being made. */
+static int
+write_batches(struct worker *w, struct deal *d, struct err *err)
+{
+	struct flight flight[2] = {
+		{.batch = &w->batch[0]}, {.batch = &w->batch[1]}};
+	struct err made = {0};
+	bool more;
+	int which = 0, rc;
+
+	if (make_batch(&more, w, d, &flight[0], err) < 0)
+		return -1;
+	while (more) {
+		struct flight *now = &flight[which], *next = &flight[!which];
+
+		if (stop_requested(&w->e->stop))
+			return 0; /* the group is not whole */
+		if (take_off(w, now, err) < 0)
+			return -1;
+		rc = make_batch(&more, w, d, next, &made);
+		if (land(w, now, err) < 0)
+			return -1;
+		if (rc < 0) {
+			*err = made;
+			return -1;
+		}
+		tell_poor_plan(w);
+		which = !which;
+	}
+	w->whole = true;
+	return 0;
+}
+
+int
+write_group(struct worker *w, size_t windows, struct err *err)
+{
+	struct deal d;
+
+	w->whole = false;
+	w->missed.count = w->nested.count = 0;
+	w->refused_count = 0;
+	deal_begin(&d, w, windows);
+	if (write_batches(w, &d, err) < 0)
+		return -1;
+	return w->whole ? repair_group(w, windows, err) : 0;
+}

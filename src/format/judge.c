@@ -1,0 +1,407 @@
+#include "judge.h"
+#include "secret.h"
+#include <stdlib.h>
+
+/* Envelopes within envelopes that are followed; deeper ones are left alone. */
+#define NESTED_MAX 8
+
+struct judge {
+	struct judge_options options;
+	struct fernet *work;
+	struct fernet *check; /* made separately: opens what work sealed */
+	struct format_scratch scratch;
+	struct format_scratch inner; /* scratch of nested envelopes */
+	struct buf plain;
+	struct buf deeper; /* plaintext of a nested envelope */
+	struct buf again;  /* plaintext of the new envelope */
+	struct buf fresh;
+	struct buf label; /* scratch is reused before the caller reads it */
+	struct iv_pool ivs;
+};
+
+/* A value is bounded by the policy; this only stops runaways. */
+#define BUF_MAX ((size_t)1 << 30)
+
+static const char *const verdict_names[VERDICTS] = {
+	[VERDICT_NULL] = "null",
+	[VERDICT_CURRENT] = "current",
+	[VERDICT_OLD] = "old",
+	[VERDICT_PLAINTEXT] = "plaintext",
+	[VERDICT_RAW] = "raw",
+	[VERDICT_NONCANONICAL] = "noncanonical",
+	[VERDICT_UNKNOWN_KEY] = "unknown_key",
+	[VERDICT_CORRUPT] = "corrupt",
+	[VERDICT_MALFORMED] = "malformed",
+	[VERDICT_FOREIGN] = "foreign",
+	[VERDICT_UNSUPPORTED] = "unsupported",
+	[VERDICT_OVERSIZE] = "oversize",
+};
+
+const char *
+verdict_name(enum verdict v)
+{
+	return v < VERDICTS ? verdict_names[v] : "?";
+}
+
+int
+judge_new(struct judge **ret, const struct judge_options *options,
+	struct err *err)
+{
+	struct judge *j = xcalloc(1, sizeof(*j));
+
+	j->options = *options;
+	format_scratch_init(&j->scratch, BUF_MAX);
+	format_scratch_init(&j->inner, BUF_MAX);
+	buf_init_secret(&j->plain, BUF_MAX);
+	buf_init_secret(&j->deeper, BUF_MAX);
+	buf_init_secret(&j->again, BUF_MAX);
+	buf_init(&j->fresh, BUF_MAX);
+	buf_init(&j->label, BUF_MAX);
+	if (fernet_new(&j->work, options->ring, err) < 0 ||
+		fernet_new(&j->check, options->ring, err) < 0) {
+		judge_free(j);
+		return -1;
+	}
+	*ret = j;
+	return 0;
+}
+
+void
+judge_free(struct judge *j)
+{
+	if (!j)
+		return;
+	fernet_free(j->work);
+	fernet_free(j->check);
+	format_scratch_done(&j->scratch);
+	format_scratch_done(&j->inner);
+	buf_done(&j->plain);
+	buf_done(&j->deeper);
+	buf_done(&j->again);
+	buf_done(&j->fresh);
+	buf_done(&j->label);
+	free(j);
+}
+
+void
+judge_preset_ivs(struct judge *j, const unsigned char *ivs, size_t count)
+{
+	size_t len = count * FERNET_IV;
+
+	/* The pool is handed out from its end. */
+	memcpy(j->ivs.bytes + sizeof(j->ivs.bytes) - len, ivs, len);
+	j->ivs.left = len;
+}
+
+static bool
+is_primary(const struct judge *j, size_t key)
+{
+	const struct keyring *ring = j->options.ring;
+
+	return ring->has_primary && key == ring->primary;
+}
+
+/* -- verdicts -------------------------------------------------------------- */
+
+static void
+leave(struct judgement *ret, enum verdict verdict, const char *what)
+{
+	ret->verdict = verdict;
+	ret->blocks = true;
+	ret->what = what;
+}
+
+static void
+judge_raw(struct judgement *ret, const struct policy *policy)
+{
+	ret->verdict = VERDICT_RAW;
+	ret->clear = true;
+	ret->rewrite = policy->raw == RAW_ENCRYPT;
+	ret->blocks = policy->raw == RAW_REPORT;
+}
+
+/* Authentic, but a strict decoder refuses it. Rewriting a lossy spelling would
+ * drop what the lenient decoder ignored, perhaps a second secret. */
+static void
+judge_lenient(struct judgement *ret, const struct opening *o)
+{
+	ret->verdict = VERDICT_NONCANONICAL;
+	ret->what = o->what;
+	ret->rewrite = !o->lossy;
+	ret->blocks = o->lossy;
+}
+
+static void
+judge_plaintext(struct judgement *ret, const struct policy *policy,
+	const struct opening *o)
+{
+	ret->clear = true;
+	if (o->result != OPENED_OK) {
+		leave(ret, VERDICT_MALFORMED, o->what);
+	} else if (o->lenient) {
+		judge_lenient(ret, o);
+	} else if (policy->method == METHOD_PLAINTEXT) {
+		ret->verdict = VERDICT_CURRENT;
+	} else {
+		ret->verdict = VERDICT_PLAINTEXT;
+		ret->rewrite = true;
+	}
+}
+
+static void
+judge_opened(struct judgement *ret, struct judge *j,
+	const struct policy *policy, const struct envelope *e,
+	const struct opening *o)
+{
+	const struct keyring *ring = j->options.ring;
+	bool primary = is_primary(j, o->key);
+
+	ret->key = (long)o->key;
+	ret->time = o->time;
+	ret->mislabelled =
+		!slice_eq(e->key_id, slice_str(ring->key[o->key].id));
+	ret->late = !primary && o->time > j->options.run_start &&
+		    policy->method == METHOD_FERNET;
+	if (o->lenient) {
+		judge_lenient(ret, o);
+	} else if (policy->method == METHOD_PLAINTEXT || !primary ||
+		   ret->mislabelled) {
+		ret->verdict = VERDICT_OLD;
+		ret->rewrite = true;
+	} else if (!o->canonical) { /* one layer of base64 instead of two */
+		ret->verdict = VERDICT_NONCANONICAL;
+		ret->what = "one layer of base64";
+		ret->rewrite = true;
+	} else {
+		ret->verdict = VERDICT_CURRENT;
+	}
+}
+
+static void
+judge_sealed(struct judgement *ret, struct judge *j,
+	const struct policy *policy, const struct envelope *e,
+	const struct opening *o)
+{
+	buf_reset(&j->label);
+	buf_add(&j->label, e->key_id.ptr, e->key_id.len);
+	ret->label = buf_slice(&j->label);
+	switch (o->result) {
+	case OPENED_OK:
+		judge_opened(ret, j, policy, e, o);
+		break;
+	case OPENED_UNKNOWN:
+		leave(ret, VERDICT_UNKNOWN_KEY,
+			keyring_find(j->options.ring, e->key_id) < 0
+				? "its key is not in the keyring"
+				: "damaged, or labelled with the wrong key");
+		break;
+	case OPENED_CORRUPT:
+		ret->key = (long)o->key;
+		leave(ret, VERDICT_CORRUPT, o->what);
+		break;
+	case OPENED_MALFORMED:
+		leave(ret, VERDICT_MALFORMED, o->what);
+		break;
+	}
+}
+
+/* -- nested envelopes ------------------------------------------------------ */
+
+/* Opens the envelope that the plaintext is, into plain. */
+static bool
+descend(struct judge *j, const struct policy *policy, enum carrier carrier,
+	struct opening *o, enum envelope_kind *kind)
+{
+	struct envelope e;
+	struct buf swap;
+
+	policy->format->parse_inner(
+		&e, buf_slice(&j->plain), carrier, &j->inner);
+	*kind = e.kind;
+	if (e.kind != ENVELOPE_SEALED && e.kind != ENVELOPE_PLAINTEXT)
+		return false;
+	*o = policy->format->open(
+		&j->deeper, &e, j->work, j->options.ring, &j->inner);
+	if (o->result != OPENED_OK || o->lossy)
+		return true;
+	swap = j->plain;
+	j->plain = j->deeper;
+	j->deeper = swap;
+	return true;
+}
+
+/* Walks down as far as it goes. Leaves the innermost plaintext in j->plain
+ * when everything opened, which *whole tells. */
+static void
+judge_nested(struct judgement *ret, struct judge *j,
+	const struct policy *policy, enum carrier carrier, bool *whole)
+{
+	struct opening o = {0};
+	enum envelope_kind kind;
+
+	*whole = true;
+	for (int depth = 0; descend(j, policy, carrier, &o, &kind); depth++) {
+		ret->nested = true;
+		if (o.result != OPENED_OK || o.lossy || depth == NESTED_MAX) {
+			*whole = false;
+			break;
+		}
+		if (kind != ENVELOPE_SEALED)
+			continue;
+		ret->time = o.time;
+		if (ret->inner_key < 0 && !is_primary(j, o.key))
+			ret->inner_key = (long)o.key;
+	}
+}
+
+/* -- the new envelope ------------------------------------------------------ */
+
+/* The promise that nothing unreadable is ever sent: a context that has nothing
+ * to do with the one that sealed opens it, as a stranger would. */
+static int
+check_fresh(struct judge *j, const struct policy *policy, enum carrier carrier,
+	struct err *err)
+{
+	struct envelope e;
+	struct opening o;
+
+	policy->format->parse(&e, buf_slice(&j->fresh), carrier, &j->inner);
+	if (e.kind == ENVELOPE_SEALED || e.kind == ENVELOPE_PLAINTEXT) {
+		o = policy->format->open(
+			&j->again, &e, j->check, j->options.ring, &j->inner);
+		if (o.result == OPENED_OK && o.canonical &&
+			slice_eq(buf_slice(&j->again), buf_slice(&j->plain)))
+			return 0;
+	}
+	return err_set(err, ERR_BUG,
+		"self-check: a new envelope does not open to what was sealed");
+}
+
+static int
+make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
+	enum carrier carrier, struct err *err)
+{
+	const struct keyring *ring = j->options.ring;
+	unsigned char iv[FERNET_IV];
+
+	if (policy->method == METHOD_PLAINTEXT) {
+		policy->format->mark(&j->fresh, buf_slice(&j->plain), carrier);
+	} else {
+		if (iv_take(&j->ivs, iv) < 0)
+			return err_set(err, ERR_BUG,
+				"the random generator of the system failed");
+		if (policy->format->seal(&j->fresh, buf_slice(&j->plain),
+			    carrier, j->work, ring, ring->primary,
+			    ret->time ? ret->time : j->options.now, iv,
+			    &j->scratch) < 0)
+			return err_set(err, ERR_BUG, "cannot seal a value");
+	}
+	if (check_fresh(j, policy, carrier, err) < 0)
+		return -1;
+	ret->fresh = buf_slice(&j->fresh);
+	return 0;
+}
+
+/* -- one value ------------------------------------------------------------- */
+
+/* The verdict; on return j->plain holds what a new envelope would seal. */
+static void
+judge_stored(struct judgement *ret, struct judge *j,
+	const struct policy *policy, enum carrier carrier, struct slice stored)
+{
+	struct envelope e;
+	struct opening o;
+
+	policy->format->parse(&e, stored, carrier, &j->scratch);
+	switch (e.kind) {
+	case ENVELOPE_RAW:
+		judge_raw(ret, policy);
+		if (ret->rewrite && j->options.seal)
+			buf_add(&j->plain, stored.ptr, stored.len);
+		break;
+	case ENVELOPE_FOREIGN:
+		ret->clear = true;
+		leave(ret, VERDICT_FOREIGN, e.what);
+		break;
+	case ENVELOPE_UNSUPPORTED:
+		leave(ret, VERDICT_UNSUPPORTED, e.what);
+		break;
+	case ENVELOPE_MALFORMED:
+		leave(ret, VERDICT_MALFORMED, e.what);
+		break;
+	case ENVELOPE_PLAINTEXT:
+	case ENVELOPE_SEALED:
+		o = policy->format->open(
+			&j->plain, &e, j->work, j->options.ring, &j->scratch);
+		if (e.kind == ENVELOPE_PLAINTEXT)
+			judge_plaintext(ret, policy, &o);
+		else
+			judge_sealed(ret, j, policy, &e, &o);
+		break;
+	}
+}
+
+/* Follows a plaintext that is an envelope itself. */
+static void
+judge_inside(struct judgement *ret, struct judge *j,
+	const struct policy *policy, enum carrier carrier, struct buf *outer)
+{
+	uint64_t time = ret->time;
+	struct envelope e;
+	bool whole;
+
+	policy->format->parse_inner(
+		&e, buf_slice(&j->plain), carrier, &j->inner);
+	if (e.kind != ENVELOPE_SEALED && e.kind != ENVELOPE_PLAINTEXT)
+		return; /* nearly always; spares the copy */
+	buf_add(outer, j->plain.ptr, j->plain.len);
+	judge_nested(ret, j, policy, carrier, &whole);
+	if (ret->nested && whole && policy->nested == NESTED_UNWRAP &&
+		!ret->blocks) {
+		if (ret->verdict == VERDICT_CURRENT)
+			ret->verdict = VERDICT_NONCANONICAL;
+		ret->rewrite = true;
+		ret->what = "an envelope within an envelope";
+		return;
+	}
+	if (ret->nested && (!whole || ret->inner_key >= 0)) {
+		ret->blocks = true;
+		if (!ret->what)
+			ret->what = "holds an envelope of another key";
+	}
+	ret->time = time;
+	buf_reset(&j->plain);
+	buf_add(&j->plain, outer->ptr, outer->len);
+}
+
+static bool
+may_be_nested(const struct judgement *ret, const struct judge *j)
+{
+	return j->plain.len > 0 &&
+	       (ret->key >= 0 || ret->verdict == VERDICT_PLAINTEXT ||
+		       ret->verdict == VERDICT_CURRENT);
+}
+
+int
+judge_value(struct judgement *ret, struct judge *j, const struct policy *policy,
+	enum carrier carrier, struct slice stored, struct err *err)
+{
+	int rc = 0;
+
+	*ret = (struct judgement){.key = -1, .inner_key = -1};
+	if (stored.len > policy->max_value_bytes) {
+		leave(ret, VERDICT_OVERSIZE, "over max_value_bytes");
+		return 0;
+	}
+	judge_stored(ret, j, policy, carrier, stored);
+	if (may_be_nested(ret, j))
+		judge_inside(ret, j, policy, carrier, &j->again);
+	if (ret->rewrite && j->options.seal)
+		rc = make_fresh(ret, j, policy, carrier, err);
+	buf_reset(&j->plain);
+	buf_reset(&j->deeper);
+	buf_reset(&j->again);
+	buf_reset(&j->scratch.string);
+	buf_reset(&j->inner.string);
+	return rc;
+}

@@ -1,0 +1,138 @@
+"""keygen and keys, and what becomes of output that nobody gets."""
+
+import json
+import os
+import unittest
+
+from program import SECRET, Case
+
+
+class Keys(Case):
+    def test_keygen_makes_a_key_that_only_its_owner_can_read(self):
+        done = self.keygen("k1")
+        path = self.keys / "k1"
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        text = path.read_text().strip()
+        self.assertEqual(len(text), 44)
+        self.assertEqual(done.stdout, "")
+        self.assertNotIn(text, done.stderr)
+        self.assertIn("k1", done.stderr)
+
+    def test_keygen_prints_the_key_only_when_asked(self):
+        done = self.run_it("keygen", "k1", "--print", "--directory", self.keys)
+        text = (self.keys / "k1").read_text().strip()
+        self.assertEqual(done.stdout, text + "\n")
+        self.assertNotIn(text, done.stderr)
+
+    def test_keygen_never_touches_a_file_that_is_there(self):
+        self.keygen("k1")
+        before = (self.keys / "k1").read_bytes()
+        self.refuse("keygen", "k1", "--directory", self.keys, status=3,
+                    message=".*k1")
+        self.assertEqual((self.keys / "k1").read_bytes(), before)
+
+    def test_the_directory_comes_from_file_or_environment_or_words(self):
+        self.run_it("keygen", "a", env={
+            "DATABASE_ENCRYPTION_FERNET_KEYS_LOCATION": str(self.keys)})
+        path = self.config(f"[keys]\ndirectory = {self.keys}\n")
+        self.run_it("keygen", "b", "-c", path)
+        self.run_it("keygen", "c", "--directory", self.keys, "-c", path)
+        self.assertEqual(sorted(p.name for p in self.keys.iterdir()),
+                         ["a", "b", "c"])
+        self.refuse("keygen", "d", status=3, message="no key directory",
+                    hint="KEYS_LOCATION")
+
+    def test_a_file_that_was_asked_for_must_be_there(self):
+        self.refuse("keys", "-c", "/no/where", "--directory", self.keys,
+                    message="cannot open")
+
+    def test_keys_lists_ids_and_fingerprints_and_marks_the_primary(self):
+        self.keygen("k1")
+        self.keygen("k2")
+        env = {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "k2"}
+        done = self.run_it("keys", "--directory", self.keys, env=env)
+        self.assertRegex(done.stdout, r"(?m)^k1 +[0-9a-f]{8}$")
+        self.assertRegex(done.stdout, r"(?m)^k2 +[0-9a-f]{8} +primary$")
+
+    def test_keys_as_json_says_the_same(self):
+        self.keygen("k1")
+        self.keygen("k2")
+        env = {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "k2"}
+        done = self.run_it("keys", "--output=json", "--directory", self.keys,
+                           env=env)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["schema"], 1)
+        self.assertEqual(report["command"], "keys")
+        self.assertEqual(report["primary"], "k2")
+        self.assertEqual(report["exit"], 0)
+        self.assertEqual([(k["id"], k["primary"]) for k in report["keys"]],
+                         [("k1", False), ("k2", True)])
+        self.assertEqual(report["problems"], [])
+
+    def test_a_problem_is_exit_3_in_both_forms(self):
+        self.keygen("k1")
+        (self.keys / "bad").write_text(SECRET)
+        (self.keys / "bad").chmod(0o600)
+        self.refuse("keys", "--directory", self.keys, status=3,
+                    message=".*bad")
+        done = self.run_it("keys", "--output=json", "--directory", self.keys,
+                           status=3)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["exit"], 3)
+        self.assertIn("bad", report["problems"][0])
+
+    def test_a_missing_primary_is_exit_3_but_the_keys_are_listed(self):
+        self.keygen("k1")
+        env = {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "k9"}
+        done = self.run_it("keys", "--directory", self.keys, env=env, status=3)
+        self.assertIn("k1", done.stdout)
+        self.assertIn("k9", done.stderr)
+
+    def test_a_key_that_others_can_read_is_a_warning_or_refused(self):
+        self.keygen("k1")
+        (self.keys / "k1").chmod(0o644)
+        done = self.run_it("keys", "--directory", self.keys)
+        self.assertIn("pgrekey: warning: ", done.stderr)
+        path = self.config(f"[keys]\ndirectory = {self.keys}\n"
+                           "strict_permissions = yes\n")
+        self.refuse("keys", "-c", path, status=3, message=".*k1")
+
+    def test_a_key_that_is_not_the_pinned_one_is_refused(self):
+        self.keygen("k1")
+        path = self.config(f"[keys]\ndirectory = {self.keys}\n"
+                           "fingerprint.k1 = 00000000\n")
+        self.refuse("keys", "-c", path, status=3, message=".*k1")
+
+
+class Output(Case):
+    def test_c30_a_report_that_cannot_be_written_is_a_failure(self):
+        self.keygen("k1")
+        with open("/dev/full", "wb") as full:
+            done = self.run_it("keys", "--directory", self.keys, stdout=full,
+                               status=4)
+        self.assertIn("standard output", done.stderr)
+        with open("/dev/full", "wb") as full:
+            self.run_it("--help", stdout=full, status=4)
+
+    def test_c30_a_report_that_cannot_be_written_hides_nothing_worse(self):
+        (self.keys / "bad").write_text("x")
+        with open("/dev/full", "wb") as full:
+            self.run_it("keys", "--output=json", "--directory", self.keys,
+                        stdout=full, status=3)
+
+    def test_c30_a_reader_that_went_away_is_a_failure_not_a_signal(self):
+        self.keygen("k1")
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as closed:
+            self.run_it("keys", "--directory", self.keys, stdout=closed,
+                        status=4)
+
+    def test_names_cannot_drive_the_terminal(self):
+        done = self.refuse("rotate", "-c", "/no\x1b[2J\nwhere",
+                           message="cannot open")
+        self.assertIn("/no?[2J?where", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,379 @@
+"""rotate beside a live application, and rotate told to stop."""
+import contextlib
+import itertools
+import signal
+import sys
+import threading
+import time
+import unittest
+from concurrent import futures
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import zoo  # noqa: E402
+from lib.pgrekey import scaled  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    # A batch's time limit follows the server's patience with deadlocks.
+    Scene.open(deadlock_timeout="5s")
+
+
+class Base(Scene):
+    ROWS = 400
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text, n int)")
+        zoo.copy_rows(self.admin, "t", ("id", "secret", "n"), (
+            (i, self.old(i), 0) for i in range(self.ROWS)))
+        self.sql("ANALYZE t")
+        self.tool.configure(t={"columns": "secret"})
+
+    def old(self, i):
+        return self.ring.seal(zoo.plain(str(i)), ("k2023", "k2024")[i % 2],
+                              zoo.THEN + i)
+
+    def look(self):
+        return self.snapshot("t", "secret")
+
+    def done(self):
+        return self.value("SELECT count(*) FROM t WHERE"
+                          " starts_with(secret, 'enc:fernet:k2025:')")
+
+
+class LiveValues(Base):
+    """Between the program's read and its write, the application acts."""
+
+    def hold_first_write(self):
+        """The first row that the program writes waits for the gate."""
+        self.sql("CREATE TABLE gate AS SELECT 1")
+        self.sql(
+            "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN WHILE current_setting('test.application', true) IS NULL"
+            " AND EXISTS (SELECT FROM public.gate)"
+            " LOOP PERFORM pg_sleep(0.002); END LOOP; RETURN NEW; END$$")
+        self.sql("CREATE TRIGGER hold BEFORE UPDATE ON t FOR EACH ROW"
+                 " EXECUTE FUNCTION hold()")
+
+    def held(self):
+        return self.value("SELECT count(*) FROM pg_stat_activity"
+                          " WHERE datname = current_database()"
+                          " AND wait_event = 'PgSleep'")
+
+    def change(self, statement, *parameters):
+        """What the application can do at once; returns the rows it got."""
+        cursor = self.connect().cursor()
+        cursor.execute("SET test.application = 'yes'")
+        cursor.execute(
+            "WITH free AS (SELECT id FROM t FOR UPDATE SKIP LOCKED)"
+            + statement + " RETURNING t.id", parameters)
+        return {row[0] for row in cursor}
+
+    def race(self, statement, *parameters):
+        self.hold_first_write()
+        run = self.start()
+        self.until(self.held, "the first row is about to be written")
+        changed = self.change(statement, *parameters)
+        self.sql("TRUNCATE gate")
+        self.assertGreater(len(changed), 10, "the hazard did not occur")
+        return changed, run.finish()
+
+    def test_a_value_changed_between_read_and_write_stays_as_changed(self):
+        before = self.look()
+        live = self.ring.seal(zoo.plain("live"))
+        changed, result = self.race(
+            " UPDATE t SET secret = %s FROM free WHERE t.id = free.id", live)
+        self.assertExit(0, result)
+        after = self.look()
+        for name in map(str, changed):
+            self.assertEqual(after.rows[name].values, (live,))
+            before.rows[name] = after.rows[name]
+        self.assertRight(before, after,
+                         {(str(name), "secret") for name in changed})
+        self.assertGreater(result.column("secret")["conflict"], 10)
+
+    def test_a_value_changed_under_the_old_key_stays_and_is_rotated(self):
+        live = self.ring.seal(zoo.plain("live"), "k2023", zoo.THEN)
+        changed, result = self.race(
+            " UPDATE t SET secret = %s FROM free WHERE t.id = free.id", live)
+        self.assertExit(0, result)
+        readings = self.look().readings(self.ring)
+        for name in changed:
+            seen = readings[str(name), "secret"]
+            self.assertEqual((seen.value, seen.key),
+                             (zoo.plain("live"), "k2025"))
+
+    def test_another_column_changed_between_read_and_write_stays(self):
+        before = self.look()
+        changed, result = self.race(
+            " UPDATE t SET n = 7 FROM free WHERE t.id = free.id")
+        self.assertExit(0, result)
+        self.assertEqual(
+            self.value("SELECT count(*) FROM t WHERE n = 7"), len(changed))
+        self.sql("DROP TRIGGER hold ON t")
+        self.sql("UPDATE t SET n = 0")
+        self.assertRight(before, self.look())
+
+    def test_a_value_set_to_null_between_read_and_write_stays_null(self):
+        changed, result = self.race(
+            " UPDATE t SET secret = NULL FROM free WHERE t.id = free.id")
+        self.assertExit(0, result)
+        self.assertEqual(self.value(
+            "SELECT count(*) FROM t WHERE secret IS NULL"), len(changed))
+
+    def test_a_row_deleted_between_read_and_write_stays_deleted(self):
+        changed, result = self.race(
+            " DELETE FROM t USING free WHERE t.id = free.id")
+        self.assertExit(0, result)
+        self.assertEqual(self.value("SELECT count(*) FROM t"),
+                         self.ROWS - len(changed))
+
+
+class BusyWriter(Base):
+    ROWS = scaled(20_000, 2000)
+
+    def write(self, journal, stop, first):
+        """Changes rows of its own all the time; remembers the last value
+        that was acknowledged."""
+        with contextlib.closing(
+                self.cluster.connect(self.database)) as connection:
+            for turn in itertools.count():
+                if stop.is_set():
+                    return
+                values = {i: zoo.plain(f"{i} live {turn}") for i in
+                          ((first + 4 * (turn * 31 + k)) % self.ROWS
+                           for k in range(20))}
+                connection.cursor().execute(
+                    "UPDATE t SET secret = new, n = n + 1"
+                    " FROM unnest(%s, %s) AS v(i, new) WHERE id = i",
+                    [list(values), [self.ring.seal(plain)
+                                    for plain in values.values()]])
+                journal.update(values)
+
+    def test_beside_a_busy_writer_every_acknowledged_value_survives(self):
+        self.tool.configure(rotate={"batch_rows": 200},
+                            t={"columns": "secret"})
+        stop, journals = threading.Event(), [{}, {}]
+        with futures.ThreadPoolExecutor() as pool:
+            writers = [pool.submit(self.write, journal, stop, first)
+                       for first, journal in enumerate(journals)]
+            try:
+                result = self.tool.rotate()
+            finally:
+                stop.set()
+            for writer in writers:
+                writer.result()
+        self.assertExit(0, result)
+        self.assertGreater(result.column("secret")["conflict"], 0,
+                           "the hazard did not occur")
+        journal = {**journals[0], **journals[1]}
+        for (name, _), seen in self.look().readings(self.ring).items():
+            self.assertEqual(seen.value,
+                             journal.get(int(name), zoo.plain(name)))
+        self.assertEqual(self.done(), self.ROWS)
+
+
+class Locks(Base):
+    def lock(self, condition="id < 10"):
+        """Another session that holds row locks."""
+        holder = self.connect(autocommit=False)
+        holder.cursor().execute(
+            f"SELECT 1 FROM t WHERE {condition} FOR UPDATE")
+        return holder
+
+    def test_rows_locked_for_a_while_are_waited_for(self):
+        before = self.look()
+        holder = self.lock()
+        run = self.start()
+        self.until(lambda: self.done() == self.ROWS - 10,
+                   "all but the locked rows are rotated")
+        time.sleep(0.5)
+        self.assertTrue(run.running())
+        holder.rollback()
+        self.assertExit(0, run.finish())
+        self.assertRight(before, self.look())
+
+    def test_rows_locked_for_long_end_it_with_5_and_are_not_lost(self):
+        before = self.look()
+        holder = self.lock()
+        result = self.tool.rotate("--max-runtime", "3s")
+        self.assertExit(5, result)
+        self.assertIn(str(holder.info.backend_pid), result.err + result.out)
+        holder.rollback()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+
+    def touch(self, stop):
+        """How long the application's own updates take, at most."""
+        longest = 0
+        with contextlib.closing(
+                self.cluster.connect(self.database)) as connection:
+            while not stop.is_set():
+                for i in range(0, self.ROWS, 7):
+                    began = time.monotonic()
+                    connection.cursor().execute(
+                        "UPDATE t SET n = n + 1 WHERE id = %s", [i])
+                    longest = max(longest, time.monotonic() - began)
+        return longest
+
+    def test_the_application_never_waits_longer_than_a_batch(self):
+        stop = threading.Event()
+        with futures.ThreadPoolExecutor() as pool:
+            toucher = pool.submit(self.touch, stop)
+            try:
+                result = self.tool.rotate()
+            finally:
+                stop.set()
+            self.assertExit(0, result)
+            self.assertLess(toucher.result(), 1.0)
+
+
+class Proof(Base):
+    def insert_uncommitted(self):
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO t VALUES (%s, %s)",
+                                [self.ROWS, self.old(self.ROWS)])
+        return writer
+
+    def test_an_open_transaction_that_wrote_makes_it_inconclusive(self):
+        writer = self.insert_uncommitted()
+        result = self.tool.rotate("--wait", "1s")
+        self.assertExit(6, result)
+        self.assertIn(str(writer.info.backend_pid), result.err + result.out)
+        writer.commit()
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+
+    def test_it_is_waited_for_and_what_it_wrote_is_rotated(self):
+        writer = self.insert_uncommitted()
+        run = self.start("--wait", "60s")
+        self.until(lambda: self.done() == self.ROWS, "the rest is rotated")
+        time.sleep(0.5)
+        self.assertTrue(run.running())
+        writer.commit()
+        self.assertExit(0, run.finish())
+        self.assertEqual(self.done(), self.ROWS + 1)
+
+    def forget_prepared(self):
+        """The database could not be dropped otherwise."""
+        if self.sql("SELECT FROM pg_prepared_xacts"):
+            self.sql("ROLLBACK PREPARED 'left'")
+
+    def test_a_prepared_transaction_makes_it_inconclusive(self):
+        writer = self.insert_uncommitted()
+        writer.cursor().execute("PREPARE TRANSACTION 'left'")
+        self.addCleanup(self.forget_prepared)
+        result = self.tool.rotate("--wait", "1s")
+        self.assertExit(6, result)
+        self.assertIn("prepared", (result.err + result.out).lower())
+        self.sql("COMMIT PREPARED 'left'")
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.done(), self.ROWS + 1)
+
+    def test_transactions_that_cannot_write_here_are_not_waited_for(self):
+        self.sql("CREATE TABLE other (id int)")
+        reader = self.connect(autocommit=False)
+        reader.cursor().execute("SELECT count(*) FROM t")
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO other VALUES (1)")
+        self.assertExit(0, self.tool.rotate("--wait", "1s"))
+
+    def test_bad_values_are_found_even_when_it_is_inconclusive(self):
+        self.sql("INSERT INTO t VALUES (-1, 'enc:fernet:k2023:AAAA')")
+        writer = self.insert_uncommitted()
+        result = self.tool.rotate("--wait", "1s")
+        self.assertIn(result.status, (1, 6))
+        self.assertEqual(len(result.findings), 1)
+        writer.rollback()
+
+
+class Stop(Base):
+    ROWS = scaled(20_000, 2000)
+
+    def begin(self, *arguments):
+        self.tool.configure(rotate={"batch_rows": 20, "workers": 1,
+                                    "chunk_bytes": "1MiB"},
+                            t={"columns": "secret"})
+        run = self.start(*arguments)
+        self.until(lambda: self.done() > 0 or not run.running(),
+                   "something is written")
+        self.assertTrue(run.running())
+        return run
+
+    def resumes(self, before):
+        self.assertLess(self.done(), self.ROWS)
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+
+    def stops_and_resumes(self, number):
+        before = self.look()
+        run = self.begin()
+        run.send(number)
+        result = run.finish()
+        self.assertExit(5, result)
+        self.assertRegex(result.err.lower(), "again|resume|continue")
+        self.assertEqual(result.report["exit"], 5)
+        self.resumes(before)
+
+    def test_one_sigterm_ends_it_with_5_says_how_and_resumes(self):
+        self.stops_and_resumes(signal.SIGTERM)
+
+    def test_one_sigint_ends_it_with_5_says_how_and_resumes(self):
+        self.stops_and_resumes(signal.SIGINT)
+
+    def test_two_signals_end_it_at_once(self):
+        before = self.look()
+        run = self.begin()
+        self.sql("BEGIN")
+        self.sql("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        run.send(signal.SIGTERM)
+        time.sleep(0.1)
+        run.send(signal.SIGTERM)
+        result = run.finish()
+        self.assertLess(time.monotonic() - began, 5)
+        self.sql("ROLLBACK")
+        self.assertExit(5, result)
+        self.resumes(before)
+
+    def test_max_runtime_ends_it_with_5_and_it_resumes(self):
+        before = self.look()
+        self.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END'")
+        self.sql("CREATE TRIGGER slow BEFORE UPDATE ON t FOR EACH ROW"
+                 " EXECUTE FUNCTION slow()")
+        run = self.begin("--max-runtime", "2s")
+        result = run.finish()
+        self.assertExit(5, result)
+        self.assertLess(result.seconds, 10)
+        self.sql("DROP TRIGGER slow ON t")
+        self.resumes(before)
+
+    def test_a_server_that_crashes_ends_it_and_it_resumes(self):
+        before = self.look()
+        run = self.begin()
+        self.cluster.stop("immediate")
+        result = run.finish()
+        self.assertIn(result.status, (4, 5), str(result))
+        self.cluster.start()
+        self.admin = self.connect()
+        self.resumes(before)
+
+    def test_a_session_that_is_terminated_costs_no_row(self):
+        before = self.look()
+        run = self.begin()
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE datname = current_database()"
+                 " AND pid <> pg_backend_pid()")
+        result = run.finish()
+        self.assertIn(result.status, (0, 4, 5), str(result))
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+
+
+if __name__ == "__main__":
+    unittest.main()

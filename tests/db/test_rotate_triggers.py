@@ -1,0 +1,219 @@
+"""Triggers, constraints and policies that stand between rotate and a row."""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import zoo  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    Scene.open()
+
+
+class Base(Scene):
+    ROWS = 60
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text,"
+                 " updated_at timestamptz)")
+        for i in range(self.ROWS):
+            key = ("k2023", "k2024")[i % 2]
+            self.sql("INSERT INTO t VALUES (%s, %s)", i,
+                     self.ring.seal(zoo.plain(str(i)), key, zoo.THEN + i))
+        self.tool.configure(t={"columns": "secret"})
+
+    def look(self):
+        return self.snapshot("t", "secret")
+
+    def trigger(self, body, when="BEFORE", name="meddler"):
+        self.sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+                 f" AS $${body}$$")
+        self.sql(f"CREATE TRIGGER {name} {when} UPDATE ON t"
+                 f" FOR EACH ROW EXECUTE FUNCTION {name}()")
+
+    def kept(self, *rows):
+        return {(str(row), "secret") for row in rows}
+
+    def listed(self, result):
+        return sorted(int(finding["row"]["id"])
+                      for finding in result.findings)
+
+    def detected(self, *rows):
+        """The rows are left as they were and reported; all others rotate;
+        nothing is claimed that is not so."""
+        before = self.look()
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertRight(before, self.look(), self.kept(*rows))
+        self.assertEqual(self.listed(result), sorted(rows))
+        column = result.column("secret")
+        self.assertEqual(column["rewritten"], self.ROWS - len(rows))
+        self.assertEqual(column["verdicts"].get("old", 0), len(rows))
+        return result
+
+
+class SomeRows(Base):
+    BAD = (3, 17, 18, 59)
+    CONDITION = "IF NEW.id IN (3, 17, 18, 59) THEN {} END IF; RETURN NEW;"
+
+    def test_a_trigger_that_changes_the_value(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            "NEW.secret := upper(NEW.secret);") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_appends_a_blank_to_the_value(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            "NEW.secret := NEW.secret || ' ';") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_nulls_the_value(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            "NEW.secret := NULL;") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_returns_old(self):
+        self.trigger("BEGIN " + self.CONDITION.format("RETURN OLD;") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_returns_null(self):
+        self.trigger("BEGIN " + self.CONDITION.format("RETURN NULL;") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_raises(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            f"RAISE EXCEPTION '{zoo.CANARY}';") + "END")
+        self.detected(*self.BAD)
+
+    def test_an_after_trigger_that_raises(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            "RAISE EXCEPTION 'no' USING ERRCODE = '22000';") + "END", "AFTER")
+        self.detected(*self.BAD)
+
+    def test_a_check_constraint_that_refuses_the_new_value(self):
+        self.sql("ALTER TABLE t ADD CHECK (id NOT IN (3, 17, 18, 59)"
+                 " OR NOT starts_with(secret, 'enc:fernet:k2025'))")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_writes_the_same_row_itself(self):
+        self.trigger(
+            "BEGIN IF pg_trigger_depth() > 1 THEN RETURN NEW; END IF; "
+            + self.CONDITION.format("UPDATE t SET updated_at = now()"
+                                    " WHERE id = NEW.id;") + "END")
+        before = self.look()
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertRight(before, self.look(), self.kept(*self.BAD))
+
+
+class AllRows(Base):
+    def test_a_trigger_that_undoes_everything_ends_and_claims_nothing(self):
+        self.trigger("BEGIN RETURN OLD; END")
+        self.detected(*range(self.ROWS))
+
+    def test_a_trigger_that_refuses_everything_ends_and_claims_nothing(self):
+        self.trigger("BEGIN RAISE EXCEPTION 'never'; END")
+        self.detected(*range(self.ROWS))
+
+    def test_an_after_trigger_that_puts_the_old_value_back(self):
+        self.sql("CREATE TABLE history AS SELECT id, secret FROM t")
+        self.trigger(
+            "BEGIN IF pg_trigger_depth() = 1 THEN UPDATE t SET secret ="
+            " (SELECT secret FROM history WHERE id = NEW.id)"
+            " WHERE id = NEW.id; END IF; RETURN NULL; END", "AFTER")
+        before = self.look()
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertRight(before, self.look(), self.kept(*range(self.ROWS)))
+        self.assertEqual(
+            result.column("secret")["verdicts"].get("old"), self.ROWS)
+
+
+class Harmless(Base):
+    def test_a_trigger_that_keeps_updated_at_works(self):
+        self.trigger("BEGIN NEW.updated_at := now(); RETURN NEW; END")
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        after = self.look()
+        for name, row in before.rows.items():
+            self.assertNotEqual(row.rest, after.rows[name].rest)
+        self.sql("DROP TRIGGER meddler ON t")
+        self.sql("UPDATE t SET updated_at = NULL")
+        self.assertRight(before, self.look())
+
+    def test_triggers_that_find_their_tables_by_search_path_work(self):
+        self.sql("CREATE TABLE audit (id int)")
+        self.trigger("BEGIN INSERT INTO audit VALUES (NEW.id);"
+                     " RETURN NULL; END", "AFTER")
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+        self.assertEqual(self.value("SELECT count(*) FROM audit"), self.ROWS)
+
+    def test_a_disabled_trigger_is_no_trouble(self):
+        self.trigger("BEGIN RAISE EXCEPTION 'never'; END")
+        self.sql("ALTER TABLE t DISABLE TRIGGER meddler")
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+
+    def test_a_trigger_on_one_partition_alone_is_seen(self):
+        self.sql("CREATE TABLE p (id int, secret text) PARTITION BY RANGE(id)")
+        self.sql("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (30)")
+        self.sql("CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (30) TO (60)")
+        self.sql("INSERT INTO p SELECT id, secret FROM t")
+        self.sql("CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql"
+                 " AS 'BEGIN RETURN OLD; END'")
+        self.sql("CREATE TRIGGER undo BEFORE UPDATE ON p2"
+                 " FOR EACH ROW EXECUTE FUNCTION undo()")
+        self.tool.configure(p={"columns": "secret"})
+        before = self.snapshot("p", "secret")
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertRight(before, self.snapshot("p", "secret"),
+                         self.kept(*range(30, 60)))
+
+
+class Policies(Base):
+    def setUp(self):
+        super().setUp()
+        self.role = f"app_{self.database}"
+        self.sql(f"CREATE ROLE {self.role} LOGIN")
+        self.addCleanup(self.sql, f"DROP ROLE {self.role}")
+        self.addCleanup(self.sql, f"DROP OWNED BY {self.role}")
+        self.sql(f"GRANT CREATE ON DATABASE {self.database} TO {self.role}")
+        self.sql(f"GRANT SELECT, UPDATE ON t TO {self.role}")
+        self.tool.user = self.role
+        self.sql("CREATE POLICY half ON t USING (id % 2 = 0)")
+
+    def test_rows_hidden_by_a_policy_are_an_error_and_never_silence(self):
+        self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+        before = self.look()
+        result = self.tool.rotate()
+        self.assertExit(4, result)
+        self.assertIn("row", result.err.lower())
+        self.assertUntouched(before, self.look())
+
+    def test_a_forced_policy_binds_the_owner_and_is_an_error_too(self):
+        self.sql(f"ALTER TABLE t OWNER TO {self.role}")
+        self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+        self.sql("ALTER TABLE t FORCE ROW LEVEL SECURITY")
+        before = self.look()
+        self.assertExit(4, self.tool.rotate())
+        self.assertUntouched(before, self.look())
+        self.sql("ALTER TABLE t OWNER TO postgres")
+
+    def test_a_policy_that_does_not_bind_the_role_is_no_trouble(self):
+        self.sql(f"ALTER TABLE t OWNER TO {self.role}")
+        self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
+        self.sql("ALTER TABLE t OWNER TO postgres")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""A key rotation from beginning to end, on a PostgreSQL that is thrown away.
+
+ROWS (20000) is the number of rows; PGREKEY_BUILD the folder of the program.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent import futures
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import oracle, zoo  # noqa: E402
+from lib.cluster import Cluster  # noqa: E402
+from lib.pgrekey import PROGRAM, Tool  # noqa: E402
+
+ROWS = max(1000, int(os.environ.get("ROWS", 20_000)))
+EACH = ROWS // 2
+SLICE = 5000
+TABLES = {  # name: (column, type)
+    "credentials": ("secret", "text"),
+    "settings": ("options", "jsonb"),
+}
+BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+
+
+# -- what the application once stored -----------------------------------------
+
+class Data:
+    """Which value stands in which row; the same answer each time."""
+
+    def __init__(self, ring):
+        self.ring = ring
+        specimens = zoo.bad(ring)
+        self.broken = {
+            11 * (i + 1): specimens[name].stored for i, name in enumerate((
+                "sealed by a lost key", "damaged", "cut", "bad padding"))}
+
+    def plain(self, table, i):
+        if table == "credentials":
+            return f"token-of-customer-{i}".encode()
+        return json.dumps({"customer": i, "token": f"secret-{i}"}).encode()
+
+    def stored(self, table, i):
+        dress = oracle.wrap if table == "settings" else str
+        if i in self.broken:
+            return dress(self.broken[i])
+        if i % 20 == 0:
+            return None
+        plain = self.plain(table, i)
+        if i % 89 == 1:
+            return plain.decode()
+        if i % 97 == 1:
+            return dress(oracle.marked(plain))
+        return dress(self.ring.seal(plain, ("k2023", "k2024")[i % 2],
+                                    zoo.THEN + i))
+
+    def wrong(self, table, i, stored):
+        """Is this not what the application has to find afterwards?"""
+        is_json = table == "settings"
+        if i in self.broken or i % 20 == 0:
+            return stored != self.stored(table, i)
+        seen = oracle.read(stored, self.ring, is_json)
+        return ((seen.value, seen.label, seen.key)
+                != (self.plain(table, i), "k2025", "k2025"))
+
+
+class Worker:
+    """One of several processes that fill and check the tables."""
+
+    @classmethod
+    def begin(cls, cluster, database, data):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        cls.connection = cluster.connect(database)
+        cls.data = data
+
+    @classmethod
+    def fill(cls, table, first):
+        zoo.copy_rows(cls.connection, table, ("id", TABLES[table][0]), (
+            (i, cls.data.stored(table, i))
+            for i in range(first, min(first + SLICE, EACH + 1))))
+
+    @classmethod
+    def check(cls, table, first):
+        """How many values of a slice are wrong."""
+        cursor = cls.connection.cursor()
+        cursor.execute(
+            f"SELECT id, {TABLES[table][0]}::text FROM {table}"
+            " WHERE id >= %s AND id < %s", [first, first + SLICE])
+        rows = cursor.fetchall()
+        missing = min(SLICE, EACH + 1 - first) - len(rows)
+        return missing + sum(cls.data.wrong(table, *row) for row in rows)
+
+
+def in_slices(work, *shared):
+    """Does work for every slice of every table, on all processors."""
+    with futures.ProcessPoolExecutor(initializer=Worker.begin,
+                                     initargs=shared) as pool:
+        tasks = [pool.submit(work, table, first)
+                 for table in TABLES for first in range(1, EACH + 1, SLICE)]
+        return [task.result() for task in tasks]
+
+
+# -- what one sees --------------------------------------------------------------
+
+def say(*lines):
+    for line in lines:
+        print("  " + line if line else "")
+    sys.stdout.flush()
+
+
+def step(title):
+    step.number = getattr(step, "number", 0) + 1
+    print(f"\n{BOLD}{step.number}. {title}{PLAIN}\n")
+
+
+def show(connection):
+    """Counts by plain SQL: what anybody could ask the server."""
+    counts = {}
+    for table, (column, column_type) in TABLES.items():
+        field = (f"{column}->>'{oracle.MEMBER}'" if column_type == "jsonb"
+                 else column)
+        cursor = connection.cursor()
+        cursor.execute(
+            f"SELECT CASE WHEN {column} IS NULL THEN 'NULL'"
+            f" WHEN {field} LIKE 'enc:fernet:%'"
+            f" THEN 'sealed, key ' || split_part({field}, ':', 3)"
+            f" WHEN {field} LIKE 'enc:plaintext:%'"
+            " THEN 'marked, not encrypted' ELSE 'raw, not encrypted' END,"
+            f" count(*) FROM {table} GROUP BY 1")
+        for kind, count in cursor:
+            counts.setdefault(kind, {})[table] = count
+    heads = [f"{table}.{column}" for table, (column, _) in TABLES.items()]
+    say(f"{'values':<26}{heads[0]:>22}{heads[1]:>22}")
+    for kind in sorted(counts):
+        say(f"{kind:<26}" + "".join(
+            f"{counts[kind].get(table, 0):>22,}" for table in TABLES))
+
+
+def rotate(tool, *arguments):
+    """The program itself, with this terminal; its exit status."""
+    command = [PROGRAM, "rotate", "--config", tool.write_config(), *arguments]
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # the same Ctrl-C told it to finish its batch
+        raise
+
+
+def prepare(connection, *shared):
+    step(f"A PostgreSQL with {ROWS:,} rows, as an application left them")
+    for table, (column, column_type) in TABLES.items():
+        connection.cursor().execute(
+            f"CREATE TABLE {table} (id bigint, {column} {column_type})")
+    in_slices(Worker.fill, *shared)
+    for table in TABLES:
+        connection.cursor().execute(f"ALTER TABLE {table} ADD PRIMARY KEY(id)")
+    connection.cursor().execute("VACUUM ANALYZE")
+    show(connection)
+
+
+def demo(cluster, folder):
+    database = cluster.database()
+    connection = cluster.connect(database)
+    data = Data(oracle.Ring.fresh("k2023", "k2024", primary="k2025"))
+    shared = cluster, database, data
+    tool = Tool(cluster, database, data.ring, folder)
+    tool.configure(**{table: {"columns": column, "raw": "encrypt"}
+                      for table, (column, _) in TABLES.items()})
+    prepare(connection, *shared)
+
+    step("The configuration: where the keys are, and what to rotate")
+    say(*tool.write_config().read_text().rstrip().split("\n"))
+
+    step("pgrekey rotate: everything under the new key, k2025")
+    began = time.monotonic()
+    first = rotate(tool)
+    seconds = time.monotonic() - began
+    broken = len(data.broken) * len(TABLES)
+    say("", f"It took {seconds:.1f} s and ended with exit status {first}.",
+        f"1 is right here: {broken} values were planted that nobody can open.",
+        "They are listed, and left as they were, byte for byte.")
+
+    step("What is there now")
+    show(connection)
+
+    step("Does the application read what it read before?")
+    wrong = sum(in_slices(Worker.check, *shared))
+    say(f"{2 * EACH:,} values read back with the application's own reader,",
+        f"python3-cryptography: {wrong} differences.")
+
+    step("Once more: there is nothing left to do")
+    again = rotate(tool, "--quiet")
+    return (first, again, wrong) == (1, 1, 0)
+
+
+def main():
+    if not PROGRAM.exists():
+        sys.exit(f"{PROGRAM} is not there: run make first")
+    print(f"{BOLD}pgrekey: a key rotation from beginning to end{PLAIN}")
+    with Cluster(fsync=True, autovacuum="on") as cluster, \
+            tempfile.TemporaryDirectory(prefix="pgrekey-demo-") as folder:
+        good = demo(cluster, folder)
+    if not good:
+        sys.exit("\nSomething is not as it should be; see above.")
+    print(f"\n{BOLD}All is well.{PLAIN} k2023 and k2024 are needed by nothing"
+          " that can be read;\nthe server and its data are gone again."
+          " Next: README.md")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nstopped; the server and its data are gone again")

@@ -1,0 +1,97 @@
+"""What every database test has: a fresh database, a key ring, the program."""
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from . import oracle
+from .cluster import Cluster
+from .pgrekey import Tool
+
+
+class Scene(unittest.TestCase):
+    """Two old keys and a new primary; one connection that sees everything.
+
+    The module opens the cluster: def setUpModule(): Scene.open()."""
+
+    cluster = None
+
+    @classmethod
+    def open(cls, **settings):
+        cls.cluster = Cluster(**settings)
+        unittest.addModuleCleanup(cls.cluster.close)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="pgrekey-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.database = self.cluster.database()
+        self.addCleanup(self.cluster.drop, self.database)
+        self.admin = self.connect()
+        self.ring = oracle.Ring.fresh("k2023", "k2024", primary="k2025")
+        self.tool = Tool(self.cluster, self.database, self.ring, folder.name)
+
+    def connect(self, **more):
+        connection = self.cluster.connect(self.database, **more)
+        self.addCleanup(connection.close)
+        return connection
+
+    def sql(self, statement, *parameters):
+        """Runs it; returns the rows, if it has any."""
+        cursor = self.admin.cursor()
+        cursor.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else None
+
+    def value(self, statement, *parameters):
+        return self.sql(statement, *parameters)[0][0]
+
+    def snapshot(self, table, *columns, identity="id"):
+        return oracle.Snapshot(self.admin, table, list(columns), identity)
+
+    def labels(self, table, column):
+        return oracle.labels(self.admin, table, column)
+
+    def until_alone(self):
+        """A session counts what it wrote when it ends, which is a little
+        after its program ended."""
+        self.until(
+            lambda: self.value(
+                "SELECT count(*) = 1 FROM pg_stat_activity"
+                " WHERE datname = current_database()"), "sessions end")
+
+    def start(self, *arguments, **more):
+        run = self.tool.start_rotate(*arguments, **more)
+        self.addCleanup(lambda: run.running() and run.kill())
+        return run
+
+    # -- sentences -------------------------------------------------------------
+
+    def assertExit(self, status, result):
+        if result.status != status:
+            self.fail(f"exit {status} was expected\n{result}")
+
+    def assertRight(self, before, after, kept=(), ring=None, **more):
+        """Everything is under the primary and reads as it did; what is kept
+        is byte-identical."""
+        wrong = oracle.differences(before, after, ring or self.ring, kept,
+                                   **more)
+        if wrong:
+            self.fail("\n".join([f"{len(wrong)} differences", *wrong[:20]]))
+
+    def assertUntouched(self, before, after):
+        """Not even a new version of a row was written."""
+        if not after.untouched_since(before):
+            moved = [name for name in before.rows
+                     if before.rows[name] != after.rows.get(name)]
+            self.fail(f"rows were written: {moved[:20]}")
+
+    def until(self, happened, what, seconds=30, pause=0.005):
+        """Waits until happened() is true, and returns what it said."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = happened()
+            if answer:
+                return answer
+            if time.monotonic() > deadline:
+                self.fail(f"did not happen in {seconds} s: {what}")
+            time.sleep(pause)

@@ -57,6 +57,15 @@ struct opening {
 	const char *what; /* why not, or what was ignored; static text */
 };
 
+/* What is sealed, and how. */
+struct sealing {
+	struct slice plain;
+	enum carrier carrier;
+	size_t key;    /* index of the keyring */
+	uint64_t time; /* seconds, goes into the token */
+	unsigned char iv[FERNET_IV];
+};
+
 /* Scratch memory of one thread for parsing, opening and sealing. */
 struct format_scratch {
 	struct buf string; /* the JSON string, unescaped */
@@ -100,11 +109,10 @@ struct format {
 		struct fernet *f, const struct keyring *ring,
 		struct format_scratch *s);
 
-	/* Replaces the contents of ret by the stored form of plain, sealed
-	 * under key. -1 only if the cipher itself fails. */
-	int (*seal)(struct buf *ret, struct slice plain, enum carrier carrier,
-		struct fernet *f, const struct keyring *ring, size_t key,
-		uint64_t time, const unsigned char iv[FERNET_IV],
+	/* Replaces the contents of ret by the stored form of a sealed value.
+	 * -1 only if the cipher itself fails. */
+	int (*seal)(struct buf *ret, const struct sealing *sealing,
+		struct fernet *f, const struct keyring *ring,
 		struct format_scratch *s) MUST_CHECK;
 
 	/* Replaces the contents of ret by the marked, unencrypted form. */

@@ -28,6 +28,7 @@ enum verdict {
 };
 
 const char *verdict_name(enum verdict v);
+bool verdict_find(enum verdict *ret, const char *name);
 
 enum seal_method {
 	METHOD_FERNET,    /* seal with the primary */
@@ -84,6 +85,7 @@ struct judge_options {
 int judge_new(struct judge **ret, const struct judge_options *options,
 	struct err *err) MUST_CHECK;
 void judge_free(struct judge *j); /* wipes; NULL is fine */
+const struct keyring *judge_ring(const struct judge *j);
 
 /* Judges one value that is not NULL. -1 only if the random generator or the
  * cipher fails, or a new envelope does not open again to the same bytes

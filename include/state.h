@@ -37,11 +37,12 @@ int state_prepare(struct state *s, struct err *err) MUST_CHECK;
 
 /* What a run is: this primary over these leaves. */
 struct run_spec {
-	const char *target; /* digest of all that makes two starts the same */
+	char *target; /* digest of all that makes two starts the same */
 	const struct keyring *ring;
 	const char *method;
 	const struct catalog *catalog; /* all configured leaves */
-	const char *host, *os_user, *version;
+	char *host, *os_user;
+	const char *version;
 	int64_t os_pid;
 	bool no_join;
 };
@@ -82,6 +83,7 @@ int state_claim(bool *found, struct chunk *ret, struct state *s,
 
 /* What happened to rows of a chunk that no batch has counted. */
 struct chunk_counts {
+	size_t columns;
 	int64_t conflict[TARGET_COLUMNS_MAX]; /* changed by someone else */
 	int64_t deferred[TARGET_COLUMNS_MAX]; /* locked by someone else */
 	int64_t left;    /* rows that a further pass must look at */
@@ -91,8 +93,8 @@ struct chunk_counts {
 
 /* Moves the position and adds the counts. ROWS_FENCE if the chunk is not ours
  * any more. done: the chunk is finished. */
-int state_advance(struct state *s, const struct chunk *c, size_t columns,
-	int64_t pos, const struct chunk_counts *counts, bool done,
+int state_advance(struct state *s, const struct chunk *c,
+	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err) MUST_CHECK;
 
 /* Is the chunk still ours? Tells a stale epoch from a trigger's own 22012. */
@@ -213,8 +215,14 @@ int state_progress(
 /* Transactions that hold a write lock on one of the leaves, as an opaque list
  * of the server's own names; waits until all of them have ended. *who is
  * empty, or names those that have not when the time is over. */
-int state_fence(struct state *s, const struct selection *sel, int64_t wait_ms,
-	bool (*stopping)(void *), void *ctx, char who[256],
+struct fence_wait {
+	int64_t ms;
+	bool (*stopping)(void *ctx); /* asked now and then */
+	void *ctx;
+};
+
+int state_fence(struct state *s, const struct selection *sel,
+	const struct fence_wait *wait, char who[256],
 	struct err *err) MUST_CHECK;
 
 /* Who holds row locks on the leaves, for a message. */

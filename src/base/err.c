@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 /* Longer texts are cut; that is fine for a message. */
-static void
-format_into(char *ret, size_t room, const char *fmt, va_list args)
+static PRINTF(3, 0) void format_into(
+	char *ret, size_t room, const char *fmt, va_list args)
 {
 	if (vsnprintf(ret, room, fmt, args) < 0)
 		ret[0] = '\0';

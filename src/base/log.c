@@ -187,11 +187,8 @@ log_err(const struct err *err)
 
 	clean(e.msg);
 	clean(e.hint);
-	clean(e.sqlstate);
-	snprintf(lines, sizeof(lines), "pgrekey: %s%s%s%s\n%s%s%s", e.msg,
-		e.sqlstate[0] ? " (SQLSTATE " : "", e.sqlstate,
-		e.sqlstate[0] ? ")" : "", e.hint[0] ? "hint: " : "", e.hint,
-		e.hint[0] ? "\n" : "");
+	snprintf(lines, sizeof(lines), "pgrekey: %s\n%s%s%s", e.msg,
+		e.hint[0] ? "hint: " : "", e.hint, e.hint[0] ? "\n" : "");
 	put_lines(lines);
 }
 

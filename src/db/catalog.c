@@ -1,15 +1,6 @@
-#include "catalog.h"
+#include "catalog_int.h"
 #include "quote.h"
-#include <stdio.h>
 #include <stdlib.h>
-
-/* What loading needs at every step. */
-struct loader {
-	struct pg *pg;
-	enum catalog_mode mode;
-	bool writing;
-	char *role; /* whose privileges are looked at */
-};
 
 /* The table itself and everything below it. A detached partition is none of
  * its rows any more. */
@@ -38,22 +29,6 @@ static const char leaves_sql[] =
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
 	"ORDER BY c.oid";
-
-enum leaf_field {
-	L_OID,
-	L_KIND,
-	L_SCHEMA,
-	L_TABLE,
-	L_METHOD,
-	L_PERSISTENCE,
-	L_ROW_SECURITY,
-	L_RULE,
-	L_BEFORE,
-	L_TRIGGER,
-	L_TOAST,
-	L_USAGE,
-	L_NAME,
-};
 
 /* A column with its type followed down through domains. typmod is the first
  * one set on the way. */
@@ -89,18 +64,6 @@ static const char column_sql[] =
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid"
 	" AND a.attnum = b.attnum";
 
-enum column_field {
-	C_TYPE,
-	C_TYPMOD,
-	C_GENERATED,
-	C_PARTITION_KEY,
-	C_FOREIGN_KEY,
-	C_UNIQUE,
-	C_PRIMARY,
-	C_SELECT,
-	C_UPDATE,
-};
-
 static const char key_sql[] =
 	"SELECT a.attname,"
 	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') "
@@ -111,115 +74,6 @@ static const char key_sql[] =
 	"  AND a.attnum = k.attnum "
 	"WHERE x.indrelid = $1::oid AND x.indisprimary"
 	" AND k.place <= x.indnkeyatts ORDER BY k.place";
-
-static const char ctid_sql[] =
-	"SELECT pg_catalog.has_column_privilege($1::oid, 'ctid', 'SELECT')";
-
-/* -- what cannot be rotated ------------------------------------------------ */
-
-static int
-refuse(struct err *err, const char *name, const char *column, const char *why)
-{
-	if (column)
-		return err_set(err, ERR_USAGE, "column %s of %s %s", column,
-			name, why);
-	return err_set(err, ERR_USAGE, "table %s %s", name, why);
-}
-
-static int
-check_relation(const struct pg_result *r, int i, const struct loader *load,
-	struct err *err)
-{
-	const char *name = pg_text(r, i, L_NAME);
-	char kind = pg_text(r, i, L_KIND)[0];
-
-	if (kind == 'v' || kind == 'm')
-		return refuse(
-			err, name, NULL, "is a view: name the table behind it");
-	if (kind == 'f')
-		return refuse(err, name, NULL,
-			"is a foreign table: rotate it where its rows live");
-	if (kind != 'r' && kind != 'p')
-		return refuse(err, name, NULL, "is not a table");
-	if (pg_text(r, i, L_PERSISTENCE)[0] == 't')
-		return refuse(err, name, NULL, "is temporary");
-	if (kind == 'r' && strcmp(pg_text(r, i, L_METHOD), "heap") != 0)
-		return refuse(
-			err, name, NULL, "does not use the heap access method");
-	if (load->writing && pg_bool(r, i, L_RULE))
-		return refuse(err, name, NULL,
-			"has an UPDATE rule: rules and RETURNING do not mix");
-	if (load->mode != CATALOG_LOOK && pg_bool(r, i, L_ROW_SECURITY)) {
-		err_set(err, ERR_DB, "row-level security hides rows of %s",
-			name);
-		return err_hint(err, "ALTER ROLE ... BYPASSRLS, "
-				     "or connect as its owner");
-	}
-	if (load->mode != CATALOG_LOOK && !pg_bool(r, i, L_USAGE)) {
-		err_set(err, ERR_DB, "no privilege to use schema %s",
-			pg_text(r, i, L_SCHEMA));
-		return err_hint(err, "GRANT USAGE ON SCHEMA \"%s\" TO \"%s\"",
-			pg_text(r, i, L_SCHEMA), load->role);
-	}
-	return 0;
-}
-
-static int
-check_column(const struct pg_result *r, const char *table, const char *name,
-	bool writing, struct err *err)
-{
-	if (writing && pg_bool(r, 0, C_GENERATED))
-		return refuse(err, table, name, "is generated");
-	if (writing && pg_bool(r, 0, C_PARTITION_KEY))
-		return refuse(err, table, name, "is part of the partition key");
-	if (writing && pg_bool(r, 0, C_PRIMARY))
-		return refuse(err, table, name, "is part of the primary key");
-	if (writing && pg_bool(r, 0, C_FOREIGN_KEY))
-		return refuse(err, table, name, "is part of a foreign key");
-	return 0;
-}
-
-/* -- privileges ------------------------------------------------------------ */
-
-static int
-missing(struct err *err, const struct loader *load, const char *what,
-	const char *column, const struct leaf *leaf)
-{
-	struct buf sql;
-
-	if (load->mode == CATALOG_LOOK)
-		return 0;
-	buf_init(&sql, sizeof(err->hint) - 1);
-	buf_addf(&sql, "GRANT %s (", what);
-	if (strcmp(column, "ctid") != 0)
-		quote_ident(&sql, column);
-	else
-		buf_adds(&sql, column);
-	buf_addf(&sql, ") ON %s TO ", leaf->sql_name);
-	quote_ident(&sql, load->role);
-	err_set(err, ERR_DB, "no privilege to %s column %s of %s",
-		!strcmp(what, "SELECT") ? "read" : "update", column,
-		leaf->name);
-	snprintf(err->sqlstate, sizeof(err->sqlstate), "42501");
-	err_hint(err, "%s", buf_str(&sql));
-	buf_done(&sql);
-	return -1;
-}
-
-static int
-check_ctid(const struct loader *load, const struct leaf *leaf, struct err *err)
-{
-	struct pg_args args = {0};
-	struct pg_result *r;
-	bool may;
-
-	pg_arg_int(&args, leaf->oid);
-	if (pg_query(&r, load->pg, ctid_sql, &args, err) < 0)
-		return -1;
-	may = pg_bool(r, 0, 0);
-	pg_free(r);
-	return may ? 0 : missing(err, load, "SELECT", "ctid", leaf);
-}
 
 /* -- loading --------------------------------------------------------------- */
 
@@ -255,13 +109,13 @@ load_column(
 	if (pg_query(&r, load->pg, column_sql, &args, err) < 0)
 		return -1;
 	if (pg_rows(r) == 0) {
-		refuse(err, leaf->name, name, "does not exist");
+		catalog_refuse(err, leaf->name, name, "does not exist");
 		goto out;
 	}
-	if (check_column(r, leaf->name, name, load->writing, err) < 0)
+	if (catalog_check_column(r, leaf->name, name, load, err) < 0)
 		goto out;
 	if (!carrier_of(&c->carrier, pg_text(r, 0, C_TYPE))) {
-		refuse(err, leaf->name, name,
+		catalog_refuse(err, leaf->name, name,
 			"is neither text nor varchar, char, citext, json or "
 			"jsonb");
 		goto out;
@@ -278,9 +132,9 @@ load_column(
 	leaf->lock_for_update |= pg_bool(r, 0, C_UNIQUE);
 	rc = 0;
 	if (!pg_bool(r, 0, C_SELECT))
-		rc = missing(err, load, "SELECT", name, leaf);
+		rc = catalog_missing(err, load, "SELECT", name, leaf);
 	else if (load->writing && !pg_bool(r, 0, C_UPDATE))
-		rc = missing(err, load, "UPDATE", name, leaf);
+		rc = catalog_missing(err, load, "UPDATE", name, leaf);
 out:
 	pg_free(r);
 	return rc;
@@ -300,7 +154,8 @@ load_key(struct leaf *leaf, const struct loader *load, struct err *err)
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
 		leaf->key[i] = xstrdup(pg_text(r, i, 0));
 		if (!pg_bool(r, i, 1))
-			rc = missing(err, load, "SELECT", leaf->key[i], leaf);
+			rc = catalog_missing(
+				err, load, "SELECT", leaf->key[i], leaf);
 	}
 	pg_free(r);
 	return rc;
@@ -343,7 +198,7 @@ load_leaf(struct leaf *leaf, const struct loader *load,
 		if (load_column(leaf, c, load, err) < 0)
 			return -1;
 	}
-	if (check_ctid(load, leaf, err) < 0)
+	if (catalog_check_ctid(load, leaf, err) < 0)
 		return -1;
 	return load_key(leaf, load, err);
 }
@@ -370,7 +225,7 @@ load_target(struct catalog *c, const struct loader *load,
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
 		struct leaf *leaf = &c->leaf[c->leaves];
 
-		rc = check_relation(r, i, load, err);
+		rc = catalog_check_relation(r, i, load, err);
 		/* A partitioned table has no rows of its own. */
 		if (rc < 0 || pg_text(r, i, L_KIND)[0] == 'p')
 			continue;
@@ -465,35 +320,4 @@ catalog_find(const struct catalog *c, uint32_t oid)
 			return &c->leaf[i];
 	}
 	return NULL;
-}
-
-/* -- grants ---------------------------------------------------------------- */
-
-static void
-add_columns(struct buf *sql, const struct leaf *leaf)
-{
-	for (size_t i = 0; i < leaf->conf->columns; i++) {
-		buf_adds(sql, i ? ", " : "");
-		quote_ident(sql, leaf->column[i].name);
-	}
-}
-
-void
-catalog_grants(struct buf *sql, const struct catalog *c, const char *role)
-{
-	for (size_t i = 0; i < c->leaves; i++) {
-		const struct leaf *leaf = &c->leaf[i];
-
-		buf_adds(sql, "GRANT SELECT (ctid, ");
-		add_columns(sql, leaf);
-		for (size_t k = 0; leaf->key[k]; k++) {
-			buf_adds(sql, ", ");
-			quote_ident(sql, leaf->key[k]);
-		}
-		buf_adds(sql, "), UPDATE (");
-		add_columns(sql, leaf);
-		buf_addf(sql, ") ON %s TO ", leaf->sql_name);
-		quote_ident(sql, role);
-		buf_adds(sql, ";\n");
-	}
 }

@@ -67,8 +67,8 @@ arg_chunk(struct pg_args *args, const struct state *s, const struct chunk *c)
 }
 
 int
-state_advance(struct state *s, const struct chunk *c, size_t columns,
-	int64_t pos, const struct chunk_counts *counts, bool done,
+state_advance(struct state *s, const struct chunk *c,
+	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err)
 {
 	struct pg_args args = {0};
@@ -90,8 +90,8 @@ state_advance(struct state *s, const struct chunk *c, size_t columns,
 		done ? "done" : "running", LEASE_SECONDS,
 		(long long)counts->left, (long long)counts->locked,
 		(long long)counts->refused);
-	add_sums(&sql, "conflict", columns, counts->conflict);
-	add_sums(&sql, "deferred", columns, counts->deferred);
+	add_sums(&sql, "conflict", counts->columns, counts->conflict);
+	add_sums(&sql, "deferred", counts->columns, counts->deferred);
 	buf_adds(&sql, " WHERE run_id = $1 AND leaf = $2 AND no = $3"
 		       " AND epoch = $4 RETURNING 1");
 	rc = state_query(&r, s, buf_str(&sql), &args, err);

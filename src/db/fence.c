@@ -109,10 +109,10 @@ still_there(bool *ret, struct state *s, const char *list, char who[256],
 }
 
 int
-state_fence(struct state *s, const struct selection *sel, int64_t wait_ms,
-	bool (*stopping)(void *), void *ctx, char who[256], struct err *err)
+state_fence(struct state *s, const struct selection *sel,
+	const struct fence_wait *wait, char who[256], struct err *err)
 {
-	int64_t until = now_ms() + wait_ms;
+	int64_t until = now_ms() + wait->ms;
 	bool there = true;
 	struct buf list;
 	int rc;
@@ -124,7 +124,8 @@ state_fence(struct state *s, const struct selection *sel, int64_t wait_ms,
 		there = false;
 	for (long nap = 10; rc == 0 && there; nap = nap < 500 ? 2 * nap : 500) {
 		rc = still_there(&there, s, buf_str(&list), who, err);
-		if (rc < 0 || !there || now_ms() >= until || stopping(ctx))
+		if (rc < 0 || !there || now_ms() >= until ||
+			wait->stopping(wait->ctx))
 			break;
 		pause_ms(nap);
 	}

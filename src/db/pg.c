@@ -1,4 +1,4 @@
-#include "pg.h"
+#include "pg_int.h"
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,21 +34,6 @@ first_line(char *ret, size_t room, const char *text)
 	snprintf(ret, room, "%.*s", (int)(n < room ? n : room - 1), text);
 }
 
-/* Classes whose primary message names objects or circumstances. The others
- * (22, 23, P0, ...) may quote a value. */
-static bool
-is_quotable(const char *sqlstate)
-{
-	static const char *const safe[] = {"08", "0A", "25", "26", "28", "3D",
-		"3F", "42", "53", "55", "57", "58", "XX"};
-
-	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++) {
-		if (!strncmp(sqlstate, safe[i], 2))
-			return true;
-	}
-	return false;
-}
-
 static int
 fail_lost(struct pg *pg, struct err *err)
 {
@@ -74,7 +59,7 @@ fail_result(
 	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
-	if (!foreign_code && said && is_quotable(state))
+	if (!foreign_code && said && pg_is_quotable(state))
 		first_line(line, sizeof(line), said);
 	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
 		state, line[0] ? ", " : "", line,
@@ -82,39 +67,6 @@ fail_result(
 		column ? ", column " : "", column ? column : "");
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", state);
 	return -1;
-}
-
-enum pg_class
-pg_classify(const struct err *err)
-{
-	static const struct {
-		const char *state; /* whole, or a class */
-		enum pg_class what;
-	} table[] = {
-		{"40001", PG_CLASS_RETRY},
-		{"40P01", PG_CLASS_RETRY},
-		{"55P03", PG_CLASS_LOCK},
-		{"57014", PG_CLASS_LOCK},
-		{"22012", PG_CLASS_FENCE},
-		{"22", PG_CLASS_DATA},
-		{"23", PG_CLASS_DATA},
-		{"27", PG_CLASS_DATA},
-		{"54", PG_CLASS_DATA},
-		{"P0", PG_CLASS_DATA},
-		{"08", PG_CLASS_LOST},
-		{"57P", PG_CLASS_LOST},
-		{"25P03", PG_CLASS_LOST},
-		{"25P04", PG_CLASS_LOST},
-	};
-
-	if (err->code != ERR_DB)
-		return PG_CLASS_FATAL;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (!strncmp(err->sqlstate, table[i].state,
-			    strlen(table[i].state)))
-			return table[i].what;
-	}
-	return PG_CLASS_FATAL;
 }
 
 /* -- connecting ------------------------------------------------------------ */
@@ -179,39 +131,6 @@ connect_with(const struct pg_options *o)
 	return PQconnectdbParams(keyword, value, 1);
 }
 
-/* Everything a database or role may have set otherwise and that matters here.
- * No planner settings: they would govern queries inside triggers too. */
-static const char session[] =
-	"SET jit = off; "
-	"SET max_parallel_workers_per_gather = 0; "
-	"SET row_security = off; "
-	"SET default_transaction_isolation = 'read committed'; "
-	"SET default_transaction_deferrable = off; "
-	"SET idle_in_transaction_session_timeout = '60s'; "
-	"SET statement_timeout = 0; "
-	"SET lock_timeout = 0; "
-	"SET client_min_messages = warning; "
-	"SET standard_conforming_strings = on; "
-	"SET bytea_output = hex; "
-	"SET DateStyle = 'ISO, YMD'; "
-	"SET TimeZone = 'UTC'; "
-	"SET synchronize_seqscans = off; ";
-
-static int
-set_session(struct pg *pg, const struct pg_options *o, struct err *err)
-{
-	if (pg_exec(pg, session, err) < 0 ||
-		pg_exec(pg,
-			o->read_only
-				? "SET default_transaction_read_only = on"
-				: "SET default_transaction_read_only = off",
-			err) < 0)
-		return -1;
-	if (!o->read_only && !o->synchronous_commit)
-		return pg_exec(pg, "SET synchronous_commit = off", err);
-	return 0;
-}
-
 int
 pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 {
@@ -235,7 +154,7 @@ pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 		err_set(err, ERR_DB, "the server is older than PostgreSQL 14");
 		goto fail;
 	}
-	if (set_session(pg, options, err) < 0)
+	if (pg_set_session(pg, options, err) < 0)
 		goto fail;
 	pg->cancel = PQgetCancel(pg->conn);
 	*ret = pg;
@@ -279,60 +198,6 @@ pg_cancel(struct pg *pg)
 	if (pg->cancel)
 		(void)PQcancel(pg->cancel, why, (int)sizeof(why));
 	pthread_mutex_unlock(&pg->cancel_mutex);
-}
-
-/* -- parameters ------------------------------------------------------------ */
-
-static int
-next_arg(struct pg_args *a, enum pg_type type)
-{
-	if (a->count == PG_ARGS_MAX)
-		die("too many parameters");
-	a->type[a->count] = type;
-	return a->count++;
-}
-
-void
-pg_arg_text(struct pg_args *a, const char *text)
-{
-	int i = next_arg(a, PG_TEXT);
-
-	a->value[i] = text;
-	a->len[i] = 0;
-	a->binary[i] = 0;
-}
-
-void
-pg_arg_int(struct pg_args *a, int64_t n)
-{
-	int i = next_arg(a, PG_INT8);
-	uint64_t bits = (uint64_t)n;
-
-	for (int byte = 7; byte >= 0; byte--, bits >>= 8)
-		a->number[i][byte] = (unsigned char)bits;
-	a->value[i] = (const char *)a->number[i];
-	a->len[i] = 8;
-	a->binary[i] = 1;
-}
-
-void
-pg_arg_bool(struct pg_args *a, bool b)
-{
-	int i = next_arg(a, PG_BOOL);
-
-	a->value[i] = b ? "t" : "f";
-	a->len[i] = 0;
-	a->binary[i] = 0;
-}
-
-void
-pg_arg_binary(struct pg_args *a, enum pg_type type, struct slice value)
-{
-	int i = next_arg(a, type);
-
-	a->value[i] = (const char *)value.ptr;
-	a->len[i] = (int)value.len;
-	a->binary[i] = 1;
 }
 
 static int

@@ -47,9 +47,10 @@ struct engine {
 	int64_t lock_ms, statement_ms;
 
 	struct stop stop;
-	struct worker *worker; /* o->workers of them */
 	int64_t started_ms;    /* monotonic */
 	pthread_mutex_t mutex; /* for what follows */
+	struct worker *worker; /* room for o->workers of them */
+	int64_t workers;       /* that were started */
 	pthread_cond_t idle;   /* no worker runs any more */
 	int workers_running;
 	enum end end;
@@ -155,8 +156,7 @@ struct inspection {
 
 /* ret is to be given to inspection_done() whatever the result. */
 int inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
-	struct judge *j, const struct keyring *ring, int64_t max_findings,
-	struct err *err) MUST_CHECK;
+	struct judge *j, int64_t max_findings, struct err *err) MUST_CHECK;
 void inspection_done(struct inspection *i, const struct leaf *leaf);
 void finding_done(struct finding *f);
 
@@ -169,6 +169,30 @@ int preflight(struct engine *e, struct pg *pg, const bool *has_work,
 /* *refusal says why the server would not take the rows, or is empty. */
 int preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 	struct err *refusal, struct err *err) MUST_CHECK;
+
+/* -- dry_run.c, outcome.c ---------------------------------------------------
+ */
+
+int dry_run(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
+	struct err *err) MUST_CHECK;
+
+void outcome_init(struct rotate_outcome *ret, const struct rotate_options *o);
+/* Copies the finding; its verdict is static text. */
+void outcome_add_finding(struct rotate_outcome *ret, const struct finding *f);
+/* Adds what the tallies count as findings to the total. */
+void outcome_count(struct rotate_outcome *ret, const struct rotate_options *o);
+/* Notes why it stopped early; returns ERR_STOPPED. */
+int outcome_stopped(struct rotate_outcome *ret, const char *why);
+/* Reads the numbers and findings of the run. */
+int outcome_gather(struct rotate_outcome *ret, struct engine *e,
+	struct state *s, struct err *err) MUST_CHECK;
+
+/* -- spec.c -----------------------------------------------------------------
+ */
+
+void spec_make(struct run_spec *ret, const struct rotate_options *o,
+	const struct catalog *catalog);
+void spec_done(struct run_spec *spec);
 
 /* -- engine.c -------------------------------------------------------------- */
 

@@ -123,14 +123,13 @@ count_leaf(bool *more, struct inspector *in, struct rows *r, struct pg *pg)
 
 int
 inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
-	struct judge *j, const struct keyring *ring, int64_t max_findings,
-	struct err *err)
+	struct judge *j, int64_t max_findings, struct err *err)
 {
 	struct inspector in = {
 		.ret = ret,
 		.leaf = rows_leaf(r),
 		.judge = j,
-		.ring = ring,
+		.ring = judge_ring(j),
 		.max_findings = max_findings,
 		.err = err,
 	};

@@ -68,7 +68,7 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 		r = engine_rows(e, leaf);
 		p->which[p->count] = leaf;
 		rc = inspect_leaf(&p->leaf[p->count++], r, w->pg, w->judge,
-			e->o->ring, e->o->max_findings, err);
+			e->o->max_findings, err);
 		rows_free(r);
 		if (rc < 0)
 			return -1;
@@ -249,13 +249,13 @@ draw_conclusions(struct proof *p, struct worker *w, struct err *err)
 int
 prove(struct worker *w, struct err *err)
 {
+	struct fence_wait wait = {w->e->o->wait_ms, is_stopping, w->e};
 	struct proof p = {0};
 	int rc = -1;
 
 	p.leaf = xcalloc(w->e->selection.count, sizeof(*p.leaf));
 	p.which = xcalloc(w->e->selection.count, sizeof(*p.which));
-	if (state_fence(&w->state, &w->e->selection, w->e->o->wait_ms,
-		    is_stopping, w->e, p.who, err) < 0)
+	if (state_fence(&w->state, &w->e->selection, &wait, p.who, err) < 0)
 		goto out;
 	if (!is_stopping(w->e) && look_at_all(&p, w, err) < 0)
 		goto out;

@@ -103,14 +103,14 @@ void
 tally_number(struct tally_column *c, const char *kind, const char *name,
 	int64_t value)
 {
+	enum verdict v;
+
 	if (!strcmp(kind, "key")) {
 		tally_key(c, slice_str(name), value);
 		return;
 	}
-	for (int i = 0; i < VERDICTS && !strcmp(kind, "verdict"); i++) {
-		if (!strcmp(name, verdict_name((enum verdict)i)))
-			c->verdict[i] += value;
-	}
+	if (!strcmp(kind, "verdict") && verdict_find(&v, name))
+		c->verdict[v] += value;
 	for (size_t i = 0; i < COUNTERS; i++) {
 		if (!strcmp(kind, counters[i].kind) &&
 			!strcmp(name, counters[i].name))

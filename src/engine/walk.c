@@ -79,11 +79,11 @@ enter_leaf(struct worker *w, struct err *err)
 static int
 pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 {
-	size_t columns = rows_leaf(w->rows)->conf->columns;
 	int rc;
 
+	w->counts.columns = rows_leaf(w->rows)->conf->columns;
 	rc = state_advance(
-		&w->state, &w->chunk, columns, at.block, &w->counts, done, err);
+		&w->state, &w->chunk, &w->counts, at.block, done, err);
 	w->counts = (struct chunk_counts){0};
 	return rc;
 }

@@ -22,27 +22,6 @@ struct judge {
 /* A value is bounded by the policy; this only stops runaways. */
 #define BUF_MAX ((size_t)1 << 30)
 
-static const char *const verdict_names[VERDICTS] = {
-	[VERDICT_NULL] = "null",
-	[VERDICT_CURRENT] = "current",
-	[VERDICT_OLD] = "old",
-	[VERDICT_PLAINTEXT] = "plaintext",
-	[VERDICT_RAW] = "raw",
-	[VERDICT_NONCANONICAL] = "noncanonical",
-	[VERDICT_UNKNOWN_KEY] = "unknown_key",
-	[VERDICT_CORRUPT] = "corrupt",
-	[VERDICT_MALFORMED] = "malformed",
-	[VERDICT_FOREIGN] = "foreign",
-	[VERDICT_UNSUPPORTED] = "unsupported",
-	[VERDICT_OVERSIZE] = "oversize",
-};
-
-const char *
-verdict_name(enum verdict v)
-{
-	return v < VERDICTS ? verdict_names[v] : "?";
-}
-
 int
 judge_new(struct judge **ret, const struct judge_options *options,
 	struct err *err)
@@ -91,6 +70,12 @@ judge_preset_ivs(struct judge *j, const unsigned char *ivs, size_t count)
 	/* The pool is handed out from its end. */
 	memcpy(j->ivs.bytes + sizeof(j->ivs.bytes) - len, ivs, len);
 	j->ivs.left = len;
+}
+
+const struct keyring *
+judge_ring(const struct judge *j)
+{
+	return j->options.ring;
 }
 
 static bool
@@ -282,18 +267,21 @@ make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
 	enum carrier carrier, struct err *err)
 {
 	const struct keyring *ring = j->options.ring;
-	unsigned char iv[FERNET_IV];
+	struct sealing x = {
+		.plain = buf_slice(&j->plain),
+		.carrier = carrier,
+		.key = ring->primary,
+		.time = ret->time ? ret->time : j->options.now,
+	};
 
 	if (policy->method == METHOD_PLAINTEXT) {
-		policy->format->mark(&j->fresh, buf_slice(&j->plain), carrier);
+		policy->format->mark(&j->fresh, x.plain, carrier);
 	} else {
-		if (iv_take(&j->ivs, iv) < 0)
+		if (iv_take(&j->ivs, x.iv) < 0)
 			return err_set(err, ERR_BUG,
 				"the random generator of the system failed");
-		if (policy->format->seal(&j->fresh, buf_slice(&j->plain),
-			    carrier, j->work, ring, ring->primary,
-			    ret->time ? ret->time : j->options.now, iv,
-			    &j->scratch) < 0)
+		if (policy->format->seal(
+			    &j->fresh, &x, j->work, ring, &j->scratch) < 0)
 			return err_set(err, ERR_BUG, "cannot seal a value");
 	}
 	if (check_fresh(j, policy, carrier, err) < 0)

@@ -1,0 +1,52 @@
+/*
+ * What to do about a failure, by its SQLSTATE.
+ */
+#include "pg_int.h"
+
+/* Classes whose primary message names objects or circumstances. The others
+ * (22, 23, P0, ...) may quote a value. */
+bool
+pg_is_quotable(const char *sqlstate)
+{
+	static const char *const safe[] = {"08", "0A", "25", "26", "28", "3D",
+		"3F", "42", "53", "55", "57", "58", "XX"};
+
+	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++) {
+		if (!strncmp(sqlstate, safe[i], 2))
+			return true;
+	}
+	return false;
+}
+
+enum pg_class
+pg_classify(const struct err *err)
+{
+	static const struct {
+		const char *state; /* whole, or a class */
+		enum pg_class what;
+	} table[] = {
+		{"40001", PG_CLASS_RETRY},
+		{"40P01", PG_CLASS_RETRY},
+		{"55P03", PG_CLASS_LOCK},
+		{"57014", PG_CLASS_LOCK},
+		{"22012", PG_CLASS_FENCE},
+		{"22", PG_CLASS_DATA},
+		{"23", PG_CLASS_DATA},
+		{"27", PG_CLASS_DATA},
+		{"54", PG_CLASS_DATA},
+		{"P0", PG_CLASS_DATA},
+		{"08", PG_CLASS_LOST},
+		{"57P", PG_CLASS_LOST},
+		{"25P03", PG_CLASS_LOST},
+		{"25P04", PG_CLASS_LOST},
+	};
+
+	if (err->code != ERR_DB)
+		return PG_CLASS_FATAL;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!strncmp(err->sqlstate, table[i].state,
+			    strlen(table[i].state)))
+			return table[i].what;
+	}
+	return PG_CLASS_FATAL;
+}

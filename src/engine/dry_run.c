@@ -1,0 +1,61 @@
+/*
+ * The dry run: everything but the writing. Each value is opened, sealed and
+ * opened again; a few rows of each leaf are written and rolled back.
+ */
+#include "engine_int.h"
+#include <stdio.h>
+
+static int
+dry_leaf(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
+	const struct leaf *leaf, bool *refused, struct err *err)
+{
+	struct inspection in = {0};
+	struct judge *judge;
+	struct err refusal;
+	struct rows *r;
+	int rc = -1;
+
+	if (judge_new(&judge, &e->judge, err) < 0)
+		return -1;
+	r = engine_rows(e, leaf);
+	if (rows_check_lengths(r, pg, err) < 0 ||
+		inspect_leaf(&in, r, pg, judge, e->o->max_findings, err) < 0 ||
+		preflight_canary(e, pg, leaf, &refusal, err) < 0)
+		goto out;
+	if (refusal.code != ERR_NONE) {
+		*refused = true;
+		snprintf(ret->note, sizeof(ret->note), "%.200s: %.300s",
+			leaf->name, refusal.msg);
+	}
+	for (size_t c = 0; c < leaf->conf->columns; c++)
+		tally_merge(&ret->tally[leaf->target][c], &in.column[c]);
+	for (size_t f = 0;
+		f < in.findings && (int64_t)ret->findings < e->o->max_findings;
+		f++)
+		outcome_add_finding(ret, &in.finding[f]);
+	rc = 0;
+out:
+	inspection_done(&in, leaf);
+	rows_free(r);
+	judge_free(judge);
+	return rc;
+}
+
+int
+dry_run(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
+	struct err *err)
+{
+	bool refused = false;
+
+	for (size_t i = 0; i < e->catalog.leaves; i++) {
+		const struct leaf *leaf = &e->catalog.leaf[i];
+
+		if (stop_requested(&e->stop))
+			return outcome_stopped(ret, "stopped early");
+		if (engine_selects(e, leaf) &&
+			dry_leaf(ret, e, pg, leaf, &refused, err) < 0)
+			return -1;
+	}
+	outcome_count(ret, e->o);
+	return refused || ret->total_findings > 0 ? ERR_FINDINGS : ERR_NONE;
+}

@@ -1,0 +1,22 @@
+/*
+ * sentry_int.h - the markers of the sentry format, for its C and SQL sides.
+ */
+#ifndef PGREKEY_SENTRY_INT_H
+#define PGREKEY_SENTRY_INT_H
+
+#include "format.h"
+
+#define FERNET_MARK "enc:fernet:"
+#define PLAINTEXT_MARK "enc:plaintext:"
+#define TINK_MARK "enc:tink:"
+#define MEMBER "sentry_encrypted_field_value"
+/* As json.dumps and PostgreSQL's jsonb both write it. */
+#define JSON_HEAD "{\"" MEMBER "\": \""
+#define JSON_TAIL "\"}"
+
+void sentry_sql_current(struct buf *sql, const char *column,
+	enum carrier carrier, const char *key_id);
+void sentry_sql_new_length(
+	struct buf *sql, const char *column, const char *key_id, bool raw_too);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * The SQL side of the sentry format: what the server can tell by itself.
+ */
+#include "quote.h"
+#include "sentry_int.h"
+
+/* What a value that needs nothing begins with. */
+static void
+current_prefix(struct buf *ret, const char *key_id)
+{
+	if (key_id) {
+		buf_adds(ret, FERNET_MARK);
+		buf_adds(ret, key_id);
+		buf_addc(ret, ':');
+	} else {
+		buf_adds(ret, PLAINTEXT_MARK);
+	}
+}
+
+/* json has no equality: the text must be spelled as we spell it, so that the
+ * first quote behind the prefix is the one that closes the object. Another
+ * spelling is fetched and judged, which is slower but never wrong. */
+static void
+json_current(struct buf *sql, const char *column, const char *prefix)
+{
+	struct buf head;
+	size_t len;
+
+	buf_init(&head, SIZE_MAX);
+	buf_adds(&head, JSON_HEAD);
+	buf_adds(&head, prefix);
+	len = head.len;
+	buf_addf(sql, "(starts_with(%s::text, ", column);
+	quote_literal(sql, buf_str(&head));
+	buf_addf(sql,
+		") AND strpos(substr(%s::text, %zu), '\"') = "
+		"length(%s::text) - %zu)",
+		column, len + 1, column, len + 1);
+	buf_done(&head);
+}
+
+static void
+jsonb_current(struct buf *sql, const char *column, const char *prefix)
+{
+	buf_addf(sql,
+		"CASE WHEN %s IS NULL THEN NULL ELSE "
+		"coalesce(starts_with(%s ->> '" MEMBER "', ",
+		column, column);
+	quote_literal(sql, prefix);
+	buf_addf(sql,
+		"), false) AND jsonb_build_object('" MEMBER "', %s -> '" MEMBER
+		"') = %s END",
+		column, column);
+}
+
+void
+sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
+	const char *key_id)
+{
+	struct buf prefix;
+
+	buf_init(&prefix, SIZE_MAX);
+	current_prefix(&prefix, key_id);
+	switch (carrier) {
+	case CARRIER_TEXT:
+		buf_addf(sql, "starts_with(%s::text, ", column);
+		quote_literal(sql, buf_str(&prefix));
+		buf_addc(sql, ')');
+		break;
+	case CARRIER_JSON:
+		json_current(sql, column, buf_str(&prefix));
+		break;
+	case CARRIER_JSONB:
+		jsonb_current(sql, column, buf_str(&prefix));
+		break;
+	}
+	buf_done(&prefix);
+}
+
+/* The token of n bytes, through both layers of base64. Integer divisions, as
+ * in FERNET_SEALED_SIZE and BASE64_ENCODED_SIZE. */
+static void
+add_sealed_length(struct buf *sql, const char *bytes, size_t head)
+{
+	buf_addf(sql,
+		"%zu + (((57 + (%s / 16 + 1) * 16 + 2) / 3 * 4) + 2) / 3 * 4",
+		head, bytes);
+}
+
+void
+sentry_sql_new_length(
+	struct buf *sql, const char *column, const char *key_id, bool raw_too)
+{
+	size_t head = strlen(FERNET_MARK) + strlen(key_id) + 1;
+	struct buf bytes;
+
+	buf_init(&bytes, SIZE_MAX);
+	buf_addf(sql,
+		"CASE WHEN starts_with(%s::text, '" FERNET_MARK "') THEN "
+		"length(%s::text) - length(split_part(%s::text, ':', 3)) + "
+		"%zu WHEN starts_with(%s::text, '" PLAINTEXT_MARK "') THEN ",
+		column, column, column, strlen(key_id), column);
+	buf_addf(&bytes, "((length(%s::text) - %zu) / 4 * 3)", column,
+		strlen(PLAINTEXT_MARK));
+	add_sealed_length(sql, buf_str(&bytes), head);
+	if (raw_too) {
+		buf_reset(&bytes);
+		buf_addf(&bytes, "octet_length(%s::text)", column);
+		buf_addf(sql, " WHEN NOT starts_with(%s::text, 'enc:') THEN ",
+			column);
+		add_sealed_length(sql, buf_str(&bytes), head);
+	}
+	buf_adds(sql, " ELSE 0 END");
+	buf_done(&bytes);
+}

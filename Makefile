@@ -215,11 +215,11 @@ define run_tidy
 endef
 $(O)/src/%.tidy: src/%.c $(O)/src/%.o .clang-tidy
 	$(run_tidy)
-$(O)/tests/%.tidy: tests/unit/%.c $(O)/tests/%.o .clang-tidy
+$(O)/tests/%.tidy: tests/unit/%.c $(O)/tests/%.o tests/.clang-tidy .clang-tidy
 	$(run_tidy)
-$(O)/tests/%.tidy: tests/tools/%.c $(O)/tests/%.o .clang-tidy
+$(O)/tests/%.tidy: tests/tools/%.c $(O)/tests/%.o tests/.clang-tidy .clang-tidy
 	$(run_tidy)
-$(O)/tests/fake/%.tidy: tests/fake/%.c $(O)/tests/fake/%.o .clang-tidy
+$(O)/tests/fake/%.tidy: tests/fake/%.c $(O)/tests/fake/%.o tests/.clang-tidy .clang-tidy
 	$(run_tidy)
 
 .PHONY: format

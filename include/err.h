@@ -57,6 +57,8 @@ void *xmalloc(unsigned long size);
 void *xcalloc(unsigned long count, unsigned long size);
 void *xrealloc(void *old, unsigned long size);
 char *xstrdup(const char *s);
+/* free() for what its owner keeps as const. NULL is fine. */
+void xfree(const void *p);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 
 #endif

@@ -46,8 +46,8 @@ struct rotate_outcome {
 	double seconds;
 	/* tally[target][column] */
 	struct tally_column **tally;
-	struct finding *finding;
-	size_t findings; /* listed */
+	struct finding *finding; /* whose texts are its own */
+	size_t findings;         /* listed */
 	int64_t total_findings;
 	char note[512]; /* what stands in the way, or "" */
 };

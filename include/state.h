@@ -139,13 +139,14 @@ int state_prove_end(struct state *s, struct err *err) MUST_CHECK;
 
 /* -- results --------------------------------------------------------------- */
 
+/* A view; what it points into is the caller's. */
 struct finding {
 	uint32_t leaf;
-	char *table; /* schema.table */
-	char *column;
-	char *row;           /* JSON object: primary key or ctid */
-	const char *verdict; /* static text, or as stored */
-	char *reason;
+	const char *table; /* schema.table */
+	const char *column;
+	const char *row; /* JSON object: primary key or ctid */
+	const char *verdict;
+	const char *reason;
 	bool by_pass; /* found by a worker, not by the proof */
 };
 

@@ -4,12 +4,12 @@
 #ifndef PGREKEY_TEST_H
 #define PGREKEY_TEST_H
 
-/* clang-format off: cmocka.h needs these four before it. */
+/* cmocka.h needs these four before it. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
-/* clang-format on */
 
 #endif

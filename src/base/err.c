@@ -1,6 +1,7 @@
 #include "err.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,12 @@ xrealloc(void *old, unsigned long size)
 	if (!p)
 		die("out of memory");
 	return p;
+}
+
+void
+xfree(const void *p)
+{
+	free((void *)(uintptr_t)p);
 }
 
 char *

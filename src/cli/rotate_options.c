@@ -66,6 +66,6 @@ rotate_options_make(struct rotate_options *ret, const struct config *config,
 void
 rotate_options_done(struct rotate_options *o)
 {
-	free((bool *)(uintptr_t)o->selected);
+	xfree(o->selected);
 	o->selected = NULL;
 }

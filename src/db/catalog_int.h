@@ -45,7 +45,7 @@ enum column_field {
 };
 
 /* Each returns -1 with the reason, and the way out if there is one. */
-int catalog_check_relation(const struct pg_result *r, int row,
+int catalog_check_relation(const struct pg_result *r, int i,
 	const struct loader *load, struct err *err) MUST_CHECK;
 int catalog_check_column(const struct pg_result *r, const char *table,
 	const char *name, const struct loader *load,

@@ -1,10 +1,10 @@
 /*
  * Waiting for writers that began before us, and saying who they are.
  */
+#include "clock.h"
 #include "state_int.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Lock modes under which rows can be written. VACUUM's own lock is none. */
 static const char write_modes[] = "{RowExclusiveLock,ShareRowExclusiveLock,"
@@ -30,23 +30,6 @@ static const char waiting_sql[] =
 	" ::bigint FROM pg_catalog.pg_locks AS l LEFT JOIN"
 	" pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
 	" WHERE l.virtualtransaction = ANY ($1::text[]) AND l.granted";
-
-static void
-pause_ms(long ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&t, NULL);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 name_holder(char who[256], const struct pg_result *r)
@@ -112,7 +95,7 @@ int
 state_fence(struct state *s, const struct selection *sel,
 	const struct fence_wait *wait, char who[256], struct err *err)
 {
-	int64_t until = now_ms() + wait->ms;
+	int64_t until = clock_ms() + wait->ms;
 	bool there = true;
 	struct buf list;
 	int rc;
@@ -124,10 +107,10 @@ state_fence(struct state *s, const struct selection *sel,
 		there = false;
 	for (long nap = 10; rc == 0 && there; nap = nap < 500 ? 2 * nap : 500) {
 		rc = still_there(&there, s, buf_str(&list), who, err);
-		if (rc < 0 || !there || now_ms() >= until ||
+		if (rc < 0 || !there || clock_ms() >= until ||
 			wait->stopping(wait->ctx))
 			break;
-		pause_ms(nap);
+		clock_sleep_ms(nap);
 	}
 	buf_done(&list);
 	return rc;

@@ -1,13 +1,11 @@
 #include "pg_int.h"
 #include <libpq-fe.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct pg {
 	PGconn *conn;
 	/* Made beforehand, so that another thread can use it. */
-	pthread_mutex_t cancel_mutex;
 	PGcancel *cancel;
 };
 
@@ -74,8 +72,7 @@ fail_result(
 static void
 drop_notice(void *ctx, const PGresult *r)
 {
-	(void)ctx;
-	(void)r; /* a trigger's NOTICE may quote a row */
+	(void)ctx, (void)r; /* a trigger's NOTICE may quote a row */
 }
 
 static int
@@ -100,15 +97,13 @@ check_keywords(const struct pg_options *o, struct err *err)
 	return rc;
 }
 
-/* Ours come first: what the user says later in the list wins. */
+/* Ours come first: what the user says wins. */
 static PGconn *
 connect_with(const struct pg_options *o)
 {
 	static const char *const preset[][2] = {
 		{"connect_timeout", "10"},
 		{"keepalives_idle", "30"},
-		{"keepalives_interval", "10"},
-		{"keepalives_count", "3"},
 		{"tcp_user_timeout", "30000"},
 	};
 	const char *keyword[64], *value[64];
@@ -137,7 +132,6 @@ pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 	struct pg *pg = xcalloc(1, sizeof(*pg));
 	char line[256];
 
-	pthread_mutex_init(&pg->cancel_mutex, NULL);
 	if (check_keywords(options, err) < 0)
 		goto fail;
 	pg->conn = connect_with(options);
@@ -173,7 +167,6 @@ pg_close(struct pg *pg)
 		PQfreeCancel(pg->cancel);
 	if (pg->conn)
 		PQfinish(pg->conn);
-	pthread_mutex_destroy(&pg->cancel_mutex);
 	free(pg);
 }
 
@@ -194,10 +187,8 @@ pg_cancel(struct pg *pg)
 {
 	char why[256];
 
-	pthread_mutex_lock(&pg->cancel_mutex);
 	if (pg->cancel)
 		(void)PQcancel(pg->cancel, why, (int)sizeof(why));
-	pthread_mutex_unlock(&pg->cancel_mutex);
 }
 
 static int

@@ -161,19 +161,15 @@ state_findings(
 	for (int i = 0; i < pg_rows(r); i++) {
 		struct finding f = {
 			.leaf = (uint32_t)pg_int(r, i, 0),
-			.table = xstrdup(pg_text(r, i, 1)),
-			.column = xstrdup(pg_text(r, i, 2)),
-			.row = xstrdup(pg_text(r, i, 3)),
+			.table = pg_text(r, i, 1),
+			.column = pg_text(r, i, 2),
+			.row = pg_text(r, i, 3),
 			.verdict = pg_text(r, i, 4),
-			.reason = xstrdup(pg_text(r, i, 5)),
+			.reason = pg_text(r, i, 5),
 			.by_pass = pg_bool(r, i, 6),
 		};
 
 		fn(ctx, &f);
-		free(f.table);
-		free(f.column);
-		free(f.row);
-		free(f.reason);
 	}
 	pg_free(r);
 	return 0;

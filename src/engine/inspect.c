@@ -88,10 +88,12 @@ inspect_row(void *ctx, const struct window *row)
 static int
 name_rows(struct inspector *in, struct rows *r, struct pg *pg)
 {
-	for (size_t i = 0; i < in->ret->findings; i++) {
-		if (rows_identity(&in->ret->finding[i].row, r, pg, in->tid[i],
-			    in->err) < 0)
+	for (size_t i = 0; in->tid && i < in->ret->findings; i++) {
+		char *row;
+
+		if (rows_identity(&row, r, pg, in->tid[i], in->err) < 0)
 			return -1;
+		in->ret->finding[i].row = row;
 	}
 	return 0;
 }
@@ -149,10 +151,10 @@ inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
 void
 finding_done(struct finding *f)
 {
-	free(f->table);
-	free(f->column);
-	free(f->row);
-	free(f->reason);
+	xfree(f->table);
+	xfree(f->column);
+	xfree(f->row);
+	xfree(f->reason);
 }
 
 void

@@ -2,6 +2,7 @@
  * Progress: one line that is redrawn on a terminal, else a log line now and
  * then. Percent is by blocks, which is exact; rows are never guessed.
  */
+#include "clock.h"
 #include "engine_int.h"
 #include "log.h"
 #include "text.h"
@@ -22,15 +23,6 @@ struct meter {
 	struct sample sample[SAMPLES];
 	size_t count;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static double
 per_second(int64_t amount, int64_t ms)
@@ -55,7 +47,7 @@ add_eta(struct buf *line, double seconds)
 static void
 describe(struct buf *line, struct meter *m, const struct progress *p)
 {
-	struct sample now = {now_ms(), p->rewritten, p->done, p->pass};
+	struct sample now = {clock_ms(), p->rewritten, p->done, p->pass};
 	struct sample *old =
 		&m->sample[m->count < SAMPLES ? 0 : m->count % SAMPLES];
 	double blocks = 0, values = 0;
@@ -133,11 +125,11 @@ void
 progress_watch(struct engine *e, struct state *s)
 {
 	int64_t every = log_is_terminal() ? TERMINAL_MS : LOG_MS;
-	int64_t last = now_ms(), now;
+	int64_t last = clock_ms(), now;
 	struct meter m = {0};
 
 	while (wait_tick(e)) {
-		now = now_ms();
+		now = clock_ms();
 		if (e->o->max_runtime_ms > 0 &&
 			now - e->started_ms >= e->o->max_runtime_ms)
 			stop_request(&e->stop, STOP_SOON);

@@ -32,11 +32,17 @@ remember_refused(struct worker *w, struct tid tid)
 	w->counts.refused++;
 }
 
+/* What is said about a row. */
+struct about {
+	const char *verdict; /* NULL: what the judge says */
+	const char *reason;
+	char *identity;
+};
+
 /* Stores a finding for each column of the row that was to be rewritten. */
 static int
 find_row(struct worker *w, const struct window *win, size_t row,
-	const char *verdict, const char *reason, const char *identity,
-	struct err *err)
+	const struct about *about, struct err *err)
 {
 	const struct leaf *leaf = rows_leaf(w->rows);
 	const struct cell *cell = &win->cell[row * win->columns];
@@ -47,6 +53,7 @@ find_row(struct worker *w, const struct window *win, size_t row,
 			.leaf = leaf->oid,
 			.table = leaf->name,
 			.column = leaf->column[i].name,
+			.row = about->identity,
 			.by_pass = true,
 		};
 
@@ -58,16 +65,11 @@ find_row(struct worker *w, const struct window *win, size_t row,
 			return -1;
 		if (!j.rewrite)
 			continue;
-		f.verdict = verdict ? verdict : verdict_name(j.verdict);
-		f.row = xstrdup(identity);
-		f.reason = xstrdup(reason);
-		if (state_find(&w->state, &f, err) < 0) {
-			free(f.row);
-			free(f.reason);
+		f.verdict = about->verdict ? about->verdict
+					   : verdict_name(j.verdict);
+		f.reason = about->reason;
+		if (state_find(&w->state, &f, err) < 0)
 			return -1;
-		}
-		free(f.row);
-		free(f.reason);
 	}
 	return 0;
 }
@@ -76,18 +78,19 @@ static int
 refuse_row(struct worker *w, const struct window *win, size_t row,
 	const char *reason, struct err *err)
 {
-	char *identity;
+	struct about about = {NULL, reason, NULL};
 	int rc = 0;
 
-	if (rows_identity(&identity, w->rows, w->pg, win->tid[row], err) < 0)
+	if (rows_identity(&about.identity, w->rows, w->pg, win->tid[row], err) <
+		0)
 		return -1;
 	/* Gone meanwhile: then it is no longer anybody's problem. */
-	if (identity[0]) {
+	if (about.identity[0]) {
 		remember_refused(w, win->tid[row]);
 		if (w->counts.refused <= w->e->o->max_findings)
-			rc = find_row(w, win, row, NULL, reason, identity, err);
+			rc = find_row(w, win, row, &about, err);
 	}
-	free(identity);
+	free(about.identity);
 	return rc;
 }
 
@@ -260,23 +263,24 @@ static int
 repair_nested(
 	struct worker *w, const struct window *win, size_t row, struct err *err)
 {
-	char *identity = NULL;
+	struct about about = {
+		"current", "holds an envelope of another key", NULL};
 	bool nested;
 	int rc = -1;
 
 	batch_reset(&w->single);
-	if (rows_identity(&identity, w->rows, w->pg, win->tid[row], err) < 0 ||
+	if (rows_identity(&about.identity, w->rows, w->pg, win->tid[row], err) <
+			0 ||
 		write_add_row(&nested, w, &w->single, win, row, err) < 0)
 		goto out;
 	rc = 0;
-	if (w->single.rows == 0 || !identity[0])
+	if (w->single.rows == 0 || !about.identity[0])
 		goto out;
-	rc = find_row(w, win, row, "current",
-		"holds an envelope of another key", identity, err);
+	rc = find_row(w, win, row, &about, err);
 	if (rc == 0)
 		rc = write_alone(w, &w->single, win, true, err);
 out:
-	free(identity);
+	free(about.identity);
 	return rc;
 }
 

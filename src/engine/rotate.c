@@ -2,6 +2,7 @@
  * The run as a whole: connect, look, join or begin, let the workers work,
  * gather what happened.
  */
+#include "clock.h"
 #include "engine_int.h"
 #include "log.h"
 #include "quote.h"
@@ -46,12 +47,10 @@ static void
 engine_init(struct engine *e, const struct rotate_options *o)
 {
 	const struct key *primary = &o->ring->key[o->ring->primary];
-	struct timespec t;
 	struct buf schema;
 
 	*e = (struct engine){.o = o};
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	e->started_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	e->started_ms = clock_ms();
 	init_locks(e);
 	buf_init(&schema, 1024);
 	quote_ident(&schema, o->state_schema);
@@ -313,13 +312,8 @@ real_run(struct rotate_outcome *ret, struct engine *e, struct state *s,
 static void
 finish_clock(struct rotate_outcome *ret, const struct engine *e)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	ret->finished = (uint64_t)time(NULL);
-	ret->seconds = (double)((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 -
-				e->started_ms) /
-		       1000;
+	ret->seconds = (double)(clock_ms() - e->started_ms) / 1000;
 }
 
 int

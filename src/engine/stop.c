@@ -1,8 +1,8 @@
 #include "stop.h"
+#include "clock.h"
 #include "log.h"
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 static void
 signals_of_interest(sigset_t *set)
@@ -85,8 +85,8 @@ stop_request(struct stop *s, enum stop_level level)
 void
 stop_sleep(struct stop *s, long ms)
 {
-	struct timespec nap = {0, 20 * 1000000};
+	const long nap = 20;
 
-	for (; ms > 0 && !stop_requested(s); ms -= 20)
-		nanosleep(&nap, NULL);
+	for (; ms > 0 && !stop_requested(s); ms -= nap)
+		clock_sleep_ms(nap);
 }

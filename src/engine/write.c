@@ -3,25 +3,16 @@
  * of each window in turn, each batch one transaction in one flush. While the
  * server works on one, the next is opened and sealed.
  */
+#include "clock.h"
 #include "engine_int.h"
 #include "log.h"
 #include <stdlib.h>
-#include <time.h>
 
 /* Batches without a miss after which rows are no longer locked beforehand. */
 #define CALM_AFTER 20
 #define CALM_PENALTY (-30)
 #define LIMIT_MIN 50
 #define PATIENCE_MS 60000
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void
 write_new_leaf(struct worker *w)
@@ -295,7 +286,7 @@ take_off(struct worker *w, struct flight *f, struct err *err)
 {
 	f->checkpoint = checkpoint_of(w);
 	f->options = options_of(w, &f->checkpoint);
-	f->sent_ms = now_ms();
+	f->sent_ms = clock_ms();
 	return rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
 		&f->options, err);
 }
@@ -304,7 +295,7 @@ take_off(struct worker *w, struct flight *f, struct err *err)
 static void
 adapt(struct worker *w, const struct flight *f)
 {
-	int64_t took_ms = now_ms() - f->sent_ms;
+	int64_t took_ms = clock_ms() - f->sent_ms;
 	size_t most = (size_t)w->e->o->batch_rows;
 
 	if (took_ms > BATCH_MS && f->batch->rows > LIMIT_MIN) {

@@ -18,6 +18,7 @@ LAYERS = ("base", "crypto", "format", "db", "engine", "cli")
 HOMES = {
     "banned.h": "base",
     "slice.h": "base",
+    "state.h": "db",
     "target.h": "format",
     "command.h": "cli",
 }

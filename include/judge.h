@@ -66,7 +66,8 @@ struct judgement {
 	long key;         /* index of the key that opened it, or -1 */
 	long inner_key;   /* nested: key of the first inner envelope that is
 			     not the primary's, or -1 */
-	uint64_t time;    /* of the token; 0 if there is none */
+	bool timed;       /* there is a token, and time is its own */
+	uint64_t time;    /* of the token, seconds */
 	struct slice label; /* its key id as stored; points into stored or the
 			       judge, until the next call */
 	const char *what;   /* detail for the report; static text or NULL */

@@ -226,6 +226,9 @@ int state_fence(struct state *s, const struct selection *sel,
 	const struct fence_wait *wait, char who[256],
 	struct err *err) MUST_CHECK;
 
+/* Did the last pass over some leaf leave nothing but what others hold? */
+int state_is_waiting(bool *ret, struct state *s, struct err *err) MUST_CHECK;
+
 /* Who holds row locks on the leaves, for a message. */
 int state_lockers(struct state *s, const struct selection *sel, char who[256],
 	struct err *err) MUST_CHECK;

@@ -54,6 +54,8 @@ add_string(struct buf *out, struct slice s)
 			n = 1;
 		} else if (n == 1 && needs_escape(s.ptr[0])) {
 			add_escaped(out, s.ptr[0]);
+		} else if (n == 2 && s.ptr[0] == 0xc2 && s.ptr[1] < 0xa0) {
+			add_escaped(out, s.ptr[1]); /* U+0080 to U+009F */
 		} else {
 			buf_add(out, s.ptr, n);
 		}

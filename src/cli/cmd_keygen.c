@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define KEY_TEXT 44
-
 /* Not through stdio, whose buffer would keep a copy. */
 static int
 print_key(const char text[KEY_TEXT + 1], struct err *err)

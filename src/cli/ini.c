@@ -153,8 +153,8 @@ next_line(struct reader *r, char *ret)
 	if (line.len > INI_LINE_MAX) {
 		err_set(r->err, ERR_USAGE, "the line has more than %d bytes",
 			INI_LINE_MAX);
-		return err_hint(r->err, "spread the columns of a table over "
-					"two sections with the same name =");
+		return err_hint(r->err, "leave out blanks that are not needed; "
+					"a line cannot be continued");
 	}
 	memcpy(ret, line.ptr, line.len);
 	ret[line.len] = '\0';

@@ -40,9 +40,12 @@ catalog_check_relation(const struct pg_result *r, int i,
 	if (kind == 'r' && strcmp(pg_text(r, i, L_METHOD), "heap") != 0)
 		return catalog_refuse(
 			err, name, NULL, "does not use the heap access method");
-	if (load->writing && pg_bool(r, i, L_RULE))
-		return catalog_refuse(err, name, NULL,
+	if (load->writing && !pg_is_null(r, i, L_RULE)) {
+		catalog_refuse(err, name, NULL,
 			"has an UPDATE rule: rules and RETURNING do not mix");
+		return err_hint(err, "drop or disable rule %s while you rotate",
+			pg_text(r, i, L_RULE));
+	}
 	if (load->mode != CATALOG_LOOK && pg_bool(r, i, L_ROW_SECURITY)) {
 		err_set(err, ERR_DB, "row-level security hides rows of %s",
 			name);

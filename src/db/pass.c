@@ -311,3 +311,20 @@ state_prove_end(struct state *s, struct err *err)
 		"UPDATE @.run SET prover = NULL WHERE id = $1 AND prover = $2",
 		&args, err);
 }
+
+int
+state_is_waiting(bool *ret, struct state *s, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_int(&args, s->run);
+	if (state_query(&r, s,
+		    "SELECT EXISTS (SELECT FROM @.leaf WHERE run_id = $1 AND"
+		    " stuck_since IS NOT NULL)",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_bool(r, 0, 0);
+	pg_free(r);
+	return 0;
+}

@@ -24,14 +24,13 @@ static const char session[] =
 int
 pg_set_session(struct pg *pg, const struct pg_options *o, struct err *err)
 {
-	if (pg_exec(pg, session, err) < 0 ||
-		pg_exec(pg,
-			o->read_only
-				? "SET default_transaction_read_only = on"
-				: "SET default_transaction_read_only = off",
-			err) < 0)
+	/* A database that somebody made read-only stays so. */
+	if (pg_exec(pg, session, err) < 0)
 		return -1;
-	if (!o->read_only && !o->synchronous_commit)
+	if (o->read_only)
+		return pg_exec(
+			pg, "SET default_transaction_read_only = on", err);
+	if (!o->synchronous_commit)
 		return pg_exec(pg, "SET synchronous_commit = off", err);
 	return 0;
 }

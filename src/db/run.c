@@ -144,7 +144,7 @@ insert_run(struct state *s, const struct run_spec *spec, const char *keys,
 	if (state_query(&r, s,
 		    "INSERT INTO @.run (target, primary_id,"
 		    " primary_fingerprint, method, keys, os_user, host,"
-		    " version) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)"
+		    " program) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)"
 		    " RETURNING id",
 		    &args, err) < 0)
 		return -1;

@@ -18,7 +18,7 @@ static const char ddl[] =
 	"  db_role text NOT NULL DEFAULT current_user,\n"
 	"  os_user text NOT NULL,\n"
 	"  host text NOT NULL,\n"
-	"  version text NOT NULL,\n"
+	"  program text NOT NULL, -- pgrekey version\n"
 	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
 	"  finished_at timestamptz,\n"
 	"  exit_status int,\n"

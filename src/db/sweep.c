@@ -122,6 +122,28 @@ add_tid_literal(struct buf *sql, struct tid tid)
 	buf_addf(sql, "'(%u,%u)'::tid", tid.block, tid.offset);
 }
 
+/* PostgreSQL escapes the control characters below 0x20 in JSON, a terminal
+ * obeys DEL and 0x80 to 0x9f as well. */
+static char *
+escape_controls(const char *json)
+{
+	struct buf b;
+	char *ret;
+
+	buf_init(&b, (size_t)1 << 30);
+	for (const unsigned char *p = (const unsigned char *)json; *p; p++) {
+		if (*p == 0x7f)
+			buf_adds(&b, "\\u007f");
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			buf_addf(&b, "\\u%04x", (unsigned)*++p);
+		else
+			buf_addc(&b, (char)*p);
+	}
+	ret = xstrdup(buf_str(&b));
+	buf_done(&b);
+	return ret;
+}
+
 int
 rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	struct err *err)
@@ -145,7 +167,7 @@ rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	add_tid_literal(&r->sql, tid);
 	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
 		return -1;
-	*ret = xstrdup(pg_rows(result) ? pg_text(result, 0, 0) : "");
+	*ret = escape_controls(pg_rows(result) ? pg_text(result, 0, 0) : "");
 	pg_free(result);
 	return 0;
 }

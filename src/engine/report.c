@@ -10,10 +10,17 @@
 static void
 add_name(struct buf *b, const char *name)
 {
-	for (; *name; name++)
-		buf_addc(b, (unsigned char)*name < 0x20 || *name == 0x7f
-				    ? '?'
-				    : *name);
+	const unsigned char *p = (const unsigned char *)name;
+
+	for (; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p++; /* a control character of two bytes */
+		else if (*p >= 0x20 && *p != 0x7f) {
+			buf_addc(b, (char)*p);
+			continue;
+		}
+		buf_addc(b, '?');
+	}
 }
 
 static void

@@ -248,6 +248,23 @@ work(struct engine *e, struct state *s, struct err *err)
 /* -- how it ended ------------------------------------------------------------
  */
 
+/* Stopped while it waited for rows that others hold: say who. */
+static int
+stopped_early(struct rotate_outcome *ret, struct engine *e, struct state *s,
+	struct err *err)
+{
+	char note[512] = "stopped early; rows are locked by ";
+	bool waiting;
+
+	if (state_is_waiting(&waiting, s, err) < 0)
+		return -1;
+	if (!waiting)
+		return outcome_stopped(ret, "stopped early");
+	if (state_lockers(s, &e->selection, note + strlen(note), err) < 0)
+		return -1;
+	return outcome_stopped(ret, note);
+}
+
 static int
 exit_status(struct rotate_outcome *ret, struct engine *e, struct state *s,
 	struct err *err)
@@ -266,7 +283,7 @@ exit_status(struct rotate_outcome *ret, struct engine *e, struct state *s,
 	case END_NONE:
 	case END_RELIST:
 	case END_FAILED:
-		return outcome_stopped(ret, "stopped early");
+		return stopped_early(ret, e, s, err);
 	}
 	if (e->partial) {
 		ret->complete = true;

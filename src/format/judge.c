@@ -142,6 +142,7 @@ judge_opened(struct judgement *ret, struct judge *j,
 	bool primary = is_primary(j, o->key);
 
 	ret->key = (long)o->key;
+	ret->timed = true;
 	ret->time = o->time;
 	ret->mislabelled =
 		!slice_eq(e->key_id, slice_str(ring->key[o->key].id));
@@ -233,6 +234,7 @@ judge_nested(struct judgement *ret, struct judge *j,
 		}
 		if (kind != ENVELOPE_SEALED)
 			continue;
+		ret->timed = true;
 		ret->time = o.time;
 		if (ret->inner_key < 0 && !is_primary(j, o.key))
 			ret->inner_key = (long)o.key;
@@ -271,7 +273,7 @@ make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
 		.plain = buf_slice(&j->plain),
 		.carrier = carrier,
 		.key = ring->primary,
-		.time = ret->time ? ret->time : j->options.now,
+		.time = ret->timed ? ret->time : j->options.now,
 	};
 
 	if (policy->method == METHOD_PLAINTEXT) {
@@ -335,6 +337,7 @@ judge_inside(struct judgement *ret, struct judge *j,
 	const struct policy *policy, enum carrier carrier, struct buf *outer)
 {
 	uint64_t time = ret->time;
+	bool timed = ret->timed;
 	struct envelope e;
 	bool whole;
 
@@ -358,6 +361,7 @@ judge_inside(struct judgement *ret, struct judge *j,
 			ret->what = "holds an envelope of another key";
 	}
 	ret->time = time;
+	ret->timed = timed;
 	buf_reset(&j->plain);
 	buf_add(&j->plain, outer->ptr, outer->len);
 }

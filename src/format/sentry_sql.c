@@ -30,11 +30,11 @@ json_current(struct buf *sql, const char *column, const char *prefix)
 	buf_adds(&head, JSON_HEAD);
 	buf_adds(&head, prefix);
 	len = head.len;
-	buf_addf(sql, "(starts_with(%s::text, ", column);
+	buf_addf(sql, "(starts_with(%s::text COLLATE \"C\", ", column);
 	quote_literal(sql, buf_str(&head));
 	buf_addf(sql,
-		") AND strpos(substr(%s::text, %zu), '\"') = "
-		"length(%s::text) - %zu)",
+		") AND strpos(substr(%s::text COLLATE \"C\", %zu), '\"') = "
+		"length(%s::text COLLATE \"C\") - %zu)",
 		column, len + 1, column, len + 1);
 	buf_done(&head);
 }
@@ -63,7 +63,7 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
 	current_prefix(&prefix, key_id);
 	switch (carrier) {
 	case CARRIER_TEXT:
-		buf_addf(sql, "starts_with(%s::text, ", column);
+		buf_addf(sql, "starts_with(%s::text COLLATE \"C\", ", column);
 		quote_literal(sql, buf_str(&prefix));
 		buf_addc(sql, ')');
 		break;
@@ -96,17 +96,23 @@ sentry_sql_new_length(
 
 	buf_init(&bytes, SIZE_MAX);
 	buf_addf(sql,
-		"CASE WHEN starts_with(%s::text, '" FERNET_MARK "') THEN "
-		"length(%s::text) - length(split_part(%s::text, ':', 3)) + "
-		"%zu WHEN starts_with(%s::text, '" PLAINTEXT_MARK "') THEN ",
+		"CASE WHEN starts_with(%s::text COLLATE \"C\", '" FERNET_MARK
+		"') THEN "
+		"length(%s::text COLLATE \"C\") - length(split_part(%s::text "
+		"COLLATE \"C\", ':', 3)) + "
+		"%zu WHEN starts_with(%s::text COLLATE \"C\", '" PLAINTEXT_MARK
+		"') THEN ",
 		column, column, column, strlen(key_id), column);
-	buf_addf(&bytes, "((length(%s::text) - %zu) / 4 * 3)", column,
-		strlen(PLAINTEXT_MARK));
+	buf_addf(&bytes, "((length(%s::text COLLATE \"C\") - %zu) / 4 * 3)",
+		column, strlen(PLAINTEXT_MARK));
 	add_sealed_length(sql, buf_str(&bytes), head);
 	if (raw_too) {
 		buf_reset(&bytes);
-		buf_addf(&bytes, "octet_length(%s::text)", column);
-		buf_addf(sql, " WHEN NOT starts_with(%s::text, 'enc:') THEN ",
+		buf_addf(
+			&bytes, "octet_length(%s::text COLLATE \"C\")", column);
+		buf_addf(sql,
+			" WHEN NOT starts_with(%s::text COLLATE \"C\", 'enc:') "
+			"THEN ",
 			column);
 		add_sealed_length(sql, buf_str(&bytes), head);
 	}

@@ -37,11 +37,11 @@ class Base(Scene):
             after, self.snapshot(table, *columns, identity=identity))
         return result
 
-    def refused(self, statuses, *words, table="t", columns="secret"):
+    def refused(self, *words, table="t", columns="secret"):
         """Nothing is written, and the reason is said."""
         self.tool.configure(t={"name": table, "columns": columns})
         result = self.tool.rotate()
-        self.assertIn(result.status, statuses, str(result))
+        self.assertExit(2, result)
         for word in words:
             self.assertIn(word, (result.out + result.err).lower())
         return result
@@ -237,14 +237,14 @@ class TooShort(Base):
 
     def test_it_is_refused_before_the_first_write(self):
         before = self.shorten(f"varchar({self.length()})")
-        result = self.refused((1, 2), "secret")
+        result = self.refused("secret")
         self.assertIn("varchar", result.err.lower() + result.out.lower())
         self.assertUntouched(before, self.snapshot("t", "secret"))
 
     def test_a_domain_over_it_is_refused_too(self):
         self.sql(f"CREATE DOMAIN short AS varchar({self.length()})")
         before = self.shorten("short")
-        self.refused((1, 2), "secret")
+        self.refused("secret")
         self.assertUntouched(before, self.snapshot("t", "secret"))
 
     def test_it_is_not_refused_while_every_value_fits(self):
@@ -266,17 +266,17 @@ class Refused(Base):
     def test_a_view(self):
         self.sql("CREATE TABLE real (id int, secret text)")
         self.sql("CREATE VIEW t AS SELECT * FROM real")
-        self.refused((1, 2), "view")
+        self.refused("view")
 
     def test_a_materialized_view(self):
         self.sql("CREATE MATERIALIZED VIEW t AS SELECT 'x'::text AS secret")
-        self.refused((1, 2), "view")
+        self.refused("view")
 
     def test_a_foreign_table(self):
         self.sql("CREATE FOREIGN DATA WRAPPER nothing")
         self.sql("CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing")
         self.sql("CREATE FOREIGN TABLE t (secret text) SERVER nowhere")
-        self.refused((1, 2), "foreign")
+        self.refused("foreign")
 
     def test_a_foreign_partition(self):
         self.sql("CREATE FOREIGN DATA WRAPPER nothing")
@@ -284,45 +284,45 @@ class Refused(Base):
         self.sql("CREATE TABLE t (id int, secret text) PARTITION BY RANGE(id)")
         self.sql("CREATE FOREIGN TABLE f PARTITION OF t"
                  " FOR VALUES FROM (0) TO (9) SERVER nowhere")
-        self.refused((1, 2), "foreign")
+        self.refused("foreign")
 
     def test_a_generated_column(self):
         self.sql("CREATE TABLE t (id int, secret text"
                  " GENERATED ALWAYS AS (id::text) STORED)")
-        self.refused((1, 2), "generated")
+        self.refused("generated")
 
     def test_a_column_of_the_partition_key(self):
         self.sql("CREATE TABLE t (id int, secret text)"
                  " PARTITION BY HASH (secret)")
         self.sql("CREATE TABLE t1 PARTITION OF t"
                  " FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
-        self.refused((1, 2), "partition")
+        self.refused("partition")
 
     def test_a_column_of_another_type(self):
         for column_type in ("int", "text[]", "bytea", "xml", "date"):
             with self.subTest(column_type):
                 self.sql("DROP TABLE IF EXISTS t")
                 self.sql(f"CREATE TABLE t (id int, secret {column_type})")
-                self.refused((1, 2), "secret")
+                self.refused("secret")
 
     def test_a_missing_table(self):
-        result = self.refused((2,), "public.missing", table="missing")
+        result = self.refused("public.missing", table="missing")
         self.assertIn("missing", result.err)
 
     def test_a_missing_column(self):
         self.sql("CREATE TABLE t (id int, secret text)")
-        self.refused((2,), "missing", columns="secret, missing")
+        self.refused("missing", columns="secret, missing")
 
     def test_a_system_column(self):
         self.sql("CREATE TABLE t (id int, secret text)")
-        self.refused((1, 2), "ctid", columns="ctid")
+        self.refused("ctid", columns="ctid")
 
     def test_a_rule_on_update(self):
         self.sql("CREATE TABLE t (id int, secret text)")
         self.sql("CREATE RULE quiet AS ON UPDATE TO t DO INSTEAD NOTHING")
         self.fill("t", 10)
         before = self.snapshot("t", "secret")
-        self.refused((1, 2), "quiet")
+        self.refused("rule")
         self.assertUntouched(before, self.snapshot("t", "secret"))
 
     def test_the_other_tables_are_not_touched_either(self):

@@ -51,6 +51,17 @@ class Scene(unittest.TestCase):
     def labels(self, table, column):
         return oracle.labels(self.admin, table, column)
 
+    def audit(self, table):
+        """From now on the table audit has a row for each row written. The
+        server's own counters would have the trial writes that were rolled
+        back, too."""
+        self.sql("CREATE TABLE audit (id int)")
+        self.sql("CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN INSERT INTO public.audit VALUES (NEW.id);"
+                 " RETURN NULL; END'")
+        self.sql(f"CREATE TRIGGER audit AFTER UPDATE ON {table}"
+                 " FOR EACH ROW EXECUTE FUNCTION audit()")
+
     def until_alone(self):
         """A session counts what it wrote when it ends, which is a little
         after its program ended."""

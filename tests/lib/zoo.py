@@ -178,6 +178,7 @@ def foreign(ring):
                                         THEN).decode(),
         "Vault": "vault:v1:" + base64.b64encode(bytes(60)).decode(),
         "Laravel": base64.b64encode(laravel.encode()).decode(),
+        "a marker to come": f"enc:other:{CANARY}",
     }
     return {f"foreign: {name}": Specimen(stored, "foreign", True)
             for name, stored in zoo.items()}
@@ -190,7 +191,7 @@ def raw(policy="report"):
         "raw": f"{CANARY} raw",
         "raw and empty": "",
         "raw blanks": "  ",
-        "raw with a colon": f"enc:{CANARY}",
+        "raw with a colon": f"encoded:{CANARY}",
         "raw unicode": f"{CANARY} \N{SNOWMAN} \x01\t\n",
     }
     return {name: Specimen(stored, "raw", kept)

@@ -35,10 +35,11 @@ commas_and_keys_come_by_themselves(void **state)
 	json_bool(&j, NULL, true);
 	json_end(&j, ']');
 	json_null(&j, "c");
+	json_raw(&j, "r", "[1]");
 	json_bool(&j, "d", false);
 	json_end(&j, '}');
-	assert_string_equal(buf_str(&out),
-		"{\"a\":-5,\"b\":[\"x\",{},true],\"c\":null,\"d\":false}");
+	assert_string_equal(buf_str(&out), "{\"a\":-5,\"b\":[\"x\",{},true],"
+					   "\"c\":null,\"r\":[1],\"d\":false}");
 }
 
 static void

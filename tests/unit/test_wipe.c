@@ -8,10 +8,12 @@
 #include "fernet.h"
 #include "keys.h"
 #include "secret.h"
+#include <sys/mman.h>
 
 #define MASK 0x5a
 #define MAPS_MAX 4096
 #define MAP_SIZE_MAX (1ul << 30) /* larger: shadow memory of a sanitizer */
+#define PAGE_MIN 4096
 #define HALF (KEY_BYTES / 2)
 
 #if defined(__clang__)
@@ -80,11 +82,16 @@ writable_maps(struct map *ret)
 	return n;
 }
 
+/* In the size bytes in front of an address. */
 UNCHECKED static size_t
-count_in(const volatile unsigned char *p, size_t size,
+count_before(unsigned long end, size_t size,
 	const volatile unsigned char *masked, size_t len)
 {
+	const volatile unsigned char *p;
 	size_t found = 0;
+
+	end -= size;
+	memcpy(&p, &end, sizeof(p));
 
 	for (size_t at = 0; at + len <= size; at++) {
 		size_t i = 0;
@@ -96,18 +103,37 @@ count_in(const volatile unsigned char *p, size_t size,
 	return found;
 }
 
+/* In the pages of a map that exist: most of a sanitizer's do not. */
+static size_t
+count_in_map(const struct map *map, const unsigned char *masked, size_t len)
+{
+	static unsigned char resident[MAP_SIZE_MAX / PAGE_MIN];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t pages = (map->end - map->begin) / page, run = 0, found = 0;
+	void *begin;
+
+	memcpy(&begin, &map->begin, sizeof(begin));
+	if (mincore(begin, pages * page, resident) < 0)
+		return 0; /* not memory, such as a device */
+	for (size_t i = 0; i < pages; i++) {
+		if (resident[i] & 1) {
+			run += page;
+			continue;
+		}
+		found += count_before(map->begin + i * page, run, masked, len);
+		run = 0;
+	}
+	return found + count_before(map->end, run, masked, len);
+}
+
 static size_t
 copies(const unsigned char *masked, size_t len)
 {
 	static struct map maps[MAPS_MAX];
 	size_t n = writable_maps(maps), found = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const unsigned char *p;
-
-		memcpy(&p, &maps[i].begin, sizeof(p));
-		found += count_in(p, maps[i].end - maps[i].begin, masked, len);
-	}
+	for (size_t i = 0; i < n; i++)
+		found += count_in_map(&maps[i], masked, len);
 	return found;
 }
 

@@ -2,7 +2,7 @@
 """Make fernet_noncanonical.json: tokens in spellings that no writer uses and
 that the application reads all the same.
 
-    tests/vectors/fernet/make_noncanonical.py
+    tests/vectors/fernet/make_noncanonical.py [--print]
 
 The oracle is python3-cryptography: a spelling that it does not open to the
 same bytes is no vector. The grades: whitespace, stray_padding, alphabet and
@@ -141,8 +141,11 @@ def main():
         "about": "Spellings that the application reads and no writer uses.",
         "vectors": vectors, "count": len(vectors)}
     text = json.dumps(data, indent=1) + "\n"
-    (FOLDER / "fernet_noncanonical.json").write_text(text)
+    if "--print" in sys.argv[1:]:
+        sys.stdout.write(text)
+    else:
+        (FOLDER / "fernet_noncanonical.json").write_text(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -43,10 +43,9 @@ err_sys(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(args, fmt);
 	format_into(err->msg, sizeof(err->msg), fmt, args);
 	va_end(args);
-	if (strerror_r(saved, reason, sizeof(reason)) != 0)
-		snprintf(reason, sizeof(reason), "error %d", saved);
 	len = strlen(err->msg);
-	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", reason);
+	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s",
+		strerror_r(saved, reason, sizeof(reason)));
 	return -1;
 }
 

@@ -186,6 +186,11 @@ cannot_make(struct state *s, const struct err *why, struct err *err)
 	char sqlstate[6];
 
 	memcpy(sqlstate, why->sqlstate, sizeof(sqlstate));
+	if (!strcmp(sqlstate, "25006")) {
+		err_set(err, ERR_DB, "the database is read-only");
+		return err_hint(err, "default_transaction_read_only is set "
+				     "for the role or the database");
+	}
 	err_set(err, ERR_DB,
 		"the state schema %s is not there and cannot be created: "
 		"SQLSTATE %s",

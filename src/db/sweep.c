@@ -228,7 +228,7 @@ check_length(struct rows *r, struct pg *pg, size_t column, struct err *err)
 	pg_free(result);
 	if (count == 0)
 		return 0;
-	err_set(err, ERR_FINDINGS,
+	err_set(err, ERR_USAGE,
 		"%lld values of %s would not fit column %s any more: up to "
 		"%lld characters, it holds %d",
 		count, r->leaf->name, c->name, longest, c->max_chars);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define NAP_MS 200
-/* Attempts to reach the server, about two minutes in all. */
-#define RECONNECTS 12
+/* Attempts to reach the server, well under a minute in all. */
+#define RECONNECTS 8
 #define RETRIES 20
 
 int

@@ -10,8 +10,7 @@ static const struct {
 	const char *also; /* and has this somewhere, or NULL */
 	const char *whose;
 } known[] = {
-	{"enc:v1:", NULL, "Twenty"},
-	{"enc:v2:", NULL, "Twenty"},
+	{"enc:", NULL, "an envelope with an unknown marker"},
 	{"vault:v", ":", "HashiCorp Vault transit"},
 	{"v1.aesgcm256.", NULL, "prisma-field-encryption"},
 	{"v1.aesgcm128.", NULL, "prisma-field-encryption"},

@@ -137,7 +137,7 @@ class Hopping(Base):
                 if result.status == 0:
                     clean += 1
                     self.assertEqual(left, 0, f"round {rounds}: a false clean")
-        self.assertGreater(rounds, scaled(10, 2))
+        self.assertGreaterEqual(rounds, 3)
         self.assertGreater(clean, 0, "it never came to an end")
 
     def test_a_key_change_beside_it_leaves_no_old_row_behind(self):

@@ -67,7 +67,7 @@ engine_init(struct engine *e, const struct rotate_options *o)
 	e->judge = (struct judge_options){
 		.ring = o->ring,
 		.now = (uint64_t)time(NULL),
-		.run_start = UINT64_MAX,
+		.run_start = (uint64_t)time(NULL),
 		.seal = true,
 	};
 }

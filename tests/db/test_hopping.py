@@ -3,7 +3,7 @@
 A walk window by window has many snapshots: beside an application that moves
 a row about, a whole sweep can see no old row although there always was one.
 So a sweep proves nothing, and rotate must not take it for a proof. First the
-hazard is shown to exist, then rotate is put beside it. HOPPING_SECONDS (25)
+hazard is shown to exist, then rotate is put beside it. HOPPING_SECONDS (15)
 bounds each of the two halves.
 """
 import contextlib
@@ -22,7 +22,7 @@ from lib import zoo  # noqa: E402
 from lib.pgrekey import scaled  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
-SECONDS = float(os.environ.get("HOPPING_SECONDS", 25))
+SECONDS = float(os.environ.get("HOPPING_SECONDS", 15))
 ROWS = 40_000
 WINDOW = 64  # blocks
 NOT_CURRENT = "NOT starts_with(secret, 'enc:fernet:k2025:')"
@@ -68,7 +68,7 @@ class Hopping(Base):
 
     # -- the application: touches other columns, vacuums now and then ------
 
-    def hop(self, stop):
+    def hop(self, stop, pause):
         with contextlib.closing(
                 self.cluster.connect(self.database)) as connection:
             cursor = connection.cursor()
@@ -78,6 +78,7 @@ class Hopping(Base):
                 cursor.execute("UPDATE t SET n = n + 1 WHERE id = ANY(%s)",
                                [[self.HOPPER, *others]])
                 moves += 1
+                time.sleep(pause)
         return moves
 
     def vacuum(self, stop):
@@ -87,10 +88,10 @@ class Hopping(Base):
                 connection.cursor().execute("VACUUM t")
 
     @contextlib.contextmanager
-    def application(self):
+    def application(self, pause=0.003):
         stop = threading.Event()
         with futures.ThreadPoolExecutor() as pool:
-            threads = [pool.submit(self.hop, stop),
+            threads = [pool.submit(self.hop, stop, pause),
                        pool.submit(self.vacuum, stop)]
             try:
                 yield
@@ -117,7 +118,7 @@ class Hopping(Base):
     def test_a_sweep_in_windows_can_miss_a_row_that_was_always_there(self):
         self.age()
         missed, deadline = 0, time.monotonic() + SECONDS
-        with self.application():
+        with self.application(pause=0):
             for _ in range(40):
                 self.assertEqual(self.old_rows(), 1)
                 missed += self.sweep() == 0
@@ -131,21 +132,20 @@ class Hopping(Base):
             while time.monotonic() < deadline:
                 rounds += 1
                 self.age()
-                result = self.tool.rotate()
+                result = self.tool.rotate("--max-runtime", "8s")
                 left = self.old_rows()
                 self.assertIn(result.status, (0, 1, 5, 6), str(result))
                 if result.status == 0:
                     clean += 1
                     self.assertEqual(left, 0, f"round {rounds}: a false clean")
-        self.assertGreaterEqual(rounds, 3)
-        self.assertGreater(clean, 0, "it never came to an end")
+        self.assertGreaterEqual(clean, scaled(5), f"of {rounds} rounds")
 
     def test_a_key_change_beside_it_leaves_no_old_row_behind(self):
         with self.application():
             for primary in ("k2026", "k2027", "k2025"):
                 self.tool.set_ring(self.ring.with_primary(primary))
                 self.ring = self.tool.ring
-                result = self.tool.rotate()
+                result = self.tool.rotate("--max-runtime", "15s")
                 left = self.value(
                     "SELECT count(*) FROM t WHERE NOT starts_with(secret, %s)",
                     f"enc:fernet:{primary}:")
@@ -216,7 +216,7 @@ class Dodging(Base):
 
     def test_a_row_that_dodges_the_walk_is_found_before_it_says_clean(self):
         self.age()
-        run = self.start()
+        run = self.start("--wait", "1s")
         dodges = sum(self.dodge(run) for _ in range(self.DODGES))
         result = run.finish()
         self.assertGreater(dodges, 0, "the hazard did not occur")

@@ -230,7 +230,7 @@ class Locks(Base):
             finally:
                 stop.set()
             self.assertExit(0, result)
-            self.assertLess(toucher.result(), 1.0)
+            self.assertLess(toucher.result(), 2)
 
 
 class Proof(Base):
@@ -355,15 +355,16 @@ class Stop(Base):
         self.sql("DROP TRIGGER slow ON t")
         self.resumes(before)
 
-    def test_a_server_that_crashes_ends_it_and_it_resumes(self):
+    def test_a_server_that_crashes_costs_no_row(self):
         before = self.look()
         run = self.begin()
         self.cluster.stop("immediate")
-        result = run.finish()
-        self.assertIn(result.status, (4, 5), str(result))
         self.cluster.start()
         self.admin = self.connect()
-        self.resumes(before)
+        result = run.finish()
+        self.assertIn(result.status, (0, 4, 5), str(result))
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
 
     def test_a_session_that_is_terminated_costs_no_row(self):
         before = self.look()

@@ -80,7 +80,9 @@ struct batch {
 	struct buf tid;
 	struct buf *old;   /* per column */
 	struct buf *fresh; /* per column */
-	bool digests;
+	struct buf *marks; /* per column */
+	bool digests;      /* some old values are digests */
+	bool marked;       /* some values have marks */
 };
 
 void batch_init(struct batch *b, size_t columns);
@@ -88,11 +90,17 @@ void batch_done(struct batch *b);
 void batch_reset(struct batch *b);
 size_t batch_bytes(const struct batch *b);
 
+/* What is counted of a value if, and only if, its new envelope is committed. */
+#define MARK_NESTED 1
+#define MARK_MISLABELLED 2
+#define MARK_LATE 4
+
 /* A row's new values: fresh.ptr NULL leaves a column as it is. clear: old is
  * plaintext and goes as a digest. */
 struct change {
 	struct slice old, fresh;
 	bool clear;
+	unsigned marks;
 };
 
 /* tids must come in ascending order; change has one entry per column. */

@@ -39,9 +39,11 @@ batch_init(struct batch *b, size_t columns)
 	buf_init(&b->tid, ARRAY_MAX);
 	b->old = xcalloc(columns, sizeof(*b->old));
 	b->fresh = xcalloc(columns, sizeof(*b->fresh));
+	b->marks = xcalloc(columns, sizeof(*b->marks));
 	for (size_t i = 0; i < columns; i++) {
 		buf_init(&b->old[i], ARRAY_MAX);
 		buf_init(&b->fresh[i], ARRAY_MAX);
+		buf_init(&b->marks[i], ARRAY_MAX);
 	}
 	batch_reset(b);
 }
@@ -52,10 +54,12 @@ batch_done(struct batch *b)
 	for (size_t i = 0; i < b->columns && b->old; i++) {
 		buf_done(&b->old[i]);
 		buf_done(&b->fresh[i]);
+		buf_done(&b->marks[i]);
 	}
 	buf_done(&b->tid);
 	free(b->old);
 	free(b->fresh);
+	free(b->marks);
 	free(b->origin);
 	*b = (struct batch){0};
 }
@@ -67,9 +71,10 @@ batch_reset(struct batch *b)
 	for (size_t i = 0; i < b->columns; i++) {
 		array_begin(&b->old[i], PG_TEXT);
 		array_begin(&b->fresh[i], PG_TEXT);
+		array_begin(&b->marks[i], PG_INT8);
 	}
 	b->rows = 0;
-	b->digests = false;
+	b->digests = b->marked = false;
 }
 
 size_t
@@ -94,6 +99,7 @@ set_origin(struct batch *b, size_t origin)
 	for (size_t i = 0; i < b->columns; i++) {
 		buf_set_be32(&b->old[i], ARRAY_COUNT_AT, (uint32_t)b->rows);
 		buf_set_be32(&b->fresh[i], ARRAY_COUNT_AT, (uint32_t)b->rows);
+		buf_set_be32(&b->marks[i], ARRAY_COUNT_AT, (uint32_t)b->rows);
 	}
 }
 
@@ -106,6 +112,17 @@ add_tid(struct batch *b, struct tid tid)
 		(unsigned char)(tid.offset >> 8), (unsigned char)tid.offset};
 
 	array_add(&b->tid, slice_of(bytes, sizeof(bytes)));
+}
+
+static void
+add_marks(struct batch *b, size_t column, unsigned marks)
+{
+	const unsigned char bytes[8] = {
+		0, 0, 0, 0, 0, 0, 0, (unsigned char)marks};
+
+	array_add(&b->marks[column],
+		marks ? slice_of(bytes, sizeof(bytes)) : (struct slice){0});
+	b->marked |= marks != 0;
 }
 
 void
@@ -121,6 +138,7 @@ batch_add(struct batch *b, struct tid tid, const struct change *change,
 		const struct change *c = &change[i];
 
 		array_add(&b->fresh[i], c->fresh);
+		add_marks(b, i, c->marks);
 		if (!c->fresh.ptr) {
 			array_add(&b->old[i], nothing);
 		} else if (c->clear) { /* never a plaintext as a parameter */
@@ -161,8 +179,10 @@ batch_slice(
 	for (size_t i = 0; i < b->columns; i++) {
 		array_slice(&ret->old[i], &b->old[i], first, count);
 		array_slice(&ret->fresh[i], &b->fresh[i], first, count);
+		array_slice(&ret->marks[i], &b->marks[i], first, count);
 	}
 	ret->digests = b->digests;
+	ret->marked = b->marked;
 	for (size_t i = 0; i < count; i++)
 		set_origin(ret, b->origin[first + i]);
 }
@@ -178,6 +198,9 @@ write_args(
 	for (size_t i = 0; i < b->columns; i++) {
 		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->old[i]));
 		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->fresh[i]));
+		if (b->marked)
+			pg_arg_binary(
+				args, PG_INT8_ARRAY, buf_slice(&b->marks[i]));
 	}
 	if (!k)
 		return;
@@ -270,6 +293,7 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 		.range = *range,
 		.skip_locked = o->skip_locked,
 		.digests = b->digests,
+		.marked = b->marked,
 		.state_schema = o->checkpoint ? r->state_schema : NULL,
 	};
 	struct transaction t;

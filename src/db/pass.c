@@ -25,77 +25,58 @@ state_settle(struct state *s, uint32_t leaf, struct err *err)
 }
 
 /* Adds the sums of a pass to the leaf's own, element by element. */
-#define ADD(column)                                                           \
-	column " = coalesce((SELECT pg_catalog.array_agg(x.a ORDER BY x.o)"   \
-	       " FROM (SELECT u.o, l." column "[u.o] + sum(u.v)::bigint AS a" \
-	       " FROM @.chunk AS c CROSS JOIN LATERAL"                        \
-	       " pg_catalog.unnest(c." column ") WITH ORDINALITY AS u(v, o)"  \
-	       " WHERE c.run_id = l.run_id AND c.leaf = l.leaf"               \
-	       " GROUP BY u.o) AS x), l." column ")"
+#define ADD(column)                                                    \
+	", " column                                                    \
+	" = coalesce((SELECT pg_catalog.array_agg(x.a ORDER BY x.o)"   \
+	" FROM (SELECT u.o, l." column "[u.o] + sum(u.v)::bigint AS a" \
+	" FROM @.chunk AS c CROSS JOIN LATERAL"                        \
+	" pg_catalog.unnest(c." column ") WITH ORDINALITY AS u(v, o)"  \
+	" WHERE c.run_id = l.run_id AND c.leaf = l.leaf"               \
+	" GROUP BY u.o) AS x), l." column ")"
 
 /* Closes the pass of every walked leaf whose chunks are all done. A table that
  * was rewritten meanwhile (VACUUM FULL, CLUSTER) makes the pass void. */
-static const char fold_sql[] =
-	"WITH over AS (SELECT l.leaf,"
-	" coalesce(sum(c.rows_left), 0)::bigint AS rows_left,"
-	" coalesce(sum(c.rows_locked), 0)::bigint AS locked,"
-	" coalesce(sum(c.rows_refused), 0)::bigint AS refused,"
-	" coalesce(sum((SELECT sum(v) FROM pg_catalog.unnest(c.rewritten)"
-	"  AS v)), 0)::bigint AS wrote"
-	" FROM @.leaf AS l LEFT JOIN @.chunk AS c USING (run_id, leaf)"
-	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'walking'"
-	" GROUP BY l.leaf HAVING count(*) FILTER (WHERE c.state <> 'done')"
+#define FOLD_OVER                                                            \
+	"WITH over AS (SELECT l.leaf,"                                       \
+	" coalesce(sum(c.rows_left), 0)::bigint AS rows_left,"               \
+	" coalesce(sum(c.rows_locked), 0)::bigint AS locked,"                \
+	" coalesce(sum(c.rows_refused), 0)::bigint AS refused,"              \
+	" coalesce(sum((SELECT sum(v) FROM pg_catalog.unnest(c.rewritten)"   \
+	"  AS v)), 0)::bigint AS wrote"                                      \
+	" FROM @.leaf AS l LEFT JOIN @.chunk AS c USING (run_id, leaf)"      \
+	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'walking'" \
+	" GROUP BY l.leaf HAVING count(*) FILTER (WHERE c.state <> 'done')"  \
 	" = 0), "
-	"done AS (UPDATE @.leaf AS l SET " ADD("rewritten") ", " ADD(
-		"conflict") ", " ADD("deferred") ","
-						 " pass_rewritten = o.wrote, "
-						 "pass_refused = o.refused,"
-						 " passes_wrote = "
-						 "l.passes_wrote + (o.wrote > "
-						 "0)::int,"
-						 " fruitless = CASE WHEN "
-						 "o.wrote > 0 THEN 0 ELSE "
-						 "l.fruitless + 1 END,"
-						 " not_before = CASE WHEN "
-						 "o.wrote = 0 AND o.rows_left "
-						 "> 0 THEN"
-						 "  "
-						 "pg_catalog.clock_timestamp() "
-						 "+ "
-						 "pg_catalog.make_interval("
-						 "secs =>"
-						 "  least(30, 0.25 * 2 ^ "
-						 "least(l.fruitless, 10))) END,"
-						 " stuck_since = CASE WHEN "
-						 "o.wrote = 0 AND o.rows_left "
-						 "> 0 THEN"
-						 "  coalesce(l.stuck_since, "
-						 "pg_catalog.clock_timestamp())"
-						 " END,"
-						 " state = CASE WHEN "
-						 "pg_catalog.pg_relation_"
-						 "filenode(l.leaf::oid)"
-						 "  IS NULL THEN 'gone' WHEN "
-						 "pg_catalog.pg_relation_"
-						 "filenode("
-						 "  l.leaf::oid)::bigint <> "
-						 "l.filenode THEN 'dirty'"
-						 " WHEN o.rows_left = 0 THEN "
-						 "'settled'"
-						 " WHEN l.passes_wrote + "
-						 "(o.wrote > 0)::int >= $3"
-						 "  THEN 'exhausted'"
-						 " WHEN l.fruitless >= $3 AND "
-						 "o.locked < o.rows_left"
-						 "  THEN 'exhausted' ELSE "
-						 "'dirty' END"
-						 " FROM over AS o WHERE "
-						 "l.run_id = $1 AND l.leaf = "
-						 "o.leaf) "
-						 "DELETE FROM @.chunk AS c "
-						 "USING over AS o WHERE "
-						 "c.run_id = $1"
-						 " AND c.leaf = o.leaf";
+#define FOLD_SUMS        \
+	ADD("rewritten") \
+	ADD("nested")    \
+	ADD("mislabelled") ADD("late") ADD("conflict") ADD("deferred")
+/* A pass that wrote nothing and left rows is followed by a pause, longer each
+ * time; rows that are only locked do not use up the passes. */
+#define FOLD_NEXT                                                             \
+	"pass_rewritten = o.wrote, pass_refused = o.refused,"                 \
+	" passes_wrote = l.passes_wrote + (o.wrote > 0)::int,"                \
+	" fruitless = CASE WHEN o.wrote > 0 THEN 0 ELSE l.fruitless + 1 END," \
+	" not_before = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"        \
+	"  pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs =>"   \
+	"  least(30, 0.25 * 2 ^ least(l.fruitless, 10))) END,"                \
+	" stuck_since = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"       \
+	"  coalesce(l.stuck_since, pg_catalog.clock_timestamp()) END,"        \
+	" state = CASE"                                                       \
+	" WHEN pg_catalog.pg_relation_filenode(l.leaf::oid) IS NULL"          \
+	"  THEN 'gone'"                                                       \
+	" WHEN pg_catalog.pg_relation_filenode(l.leaf::oid)::bigint"          \
+	"  <> l.filenode THEN 'dirty'"                                        \
+	" WHEN o.rows_left = 0 THEN 'settled'"                                \
+	" WHEN l.passes_wrote + (o.wrote > 0)::int >= $3 THEN 'exhausted'"    \
+	" WHEN l.fruitless >= $3 AND o.locked < o.rows_left THEN 'exhausted'" \
+	" ELSE 'dirty' END"
+
+static const char fold_sql[] =
+	FOLD_OVER "done AS (UPDATE @.leaf AS l SET " FOLD_NEXT FOLD_SUMS
+		  " FROM over AS o WHERE l.run_id = $1 AND l.leaf = o.leaf) "
+		  "DELETE FROM @.chunk AS c USING over AS o WHERE"
+		  " c.run_id = $1 AND c.leaf = o.leaf";
 
 /* Plans the next pass of every dirty leaf whose pause is over. Sizes are taken
  * now: blocks added later belong to the pass after it. */
@@ -115,9 +96,11 @@ static const char plan_sql[] =
 	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 4), $6), $4)"
 	"  + $7 - 1) / $7 * $7 AS size FROM begun AS b) "
 	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, rewritten,"
-	" conflict, deferred) SELECT $1, c.leaf, g, g * c.size,"
+	" nested, mislabelled, late, conflict, deferred)"
+	" SELECT $1, c.leaf, g, g * c.size,"
 	" least((g + 1) * c.size, c.blocks), g * c.size, c.zero, c.zero,"
-	" c.zero FROM cut AS c CROSS JOIN LATERAL pg_catalog.generate_series("
+	" c.zero, c.zero, c.zero, c.zero FROM cut AS c CROSS JOIN LATERAL "
+	"pg_catalog.generate_series("
 	" 0, (c.blocks + c.size - 1) / c.size - 1) AS g";
 
 static const char look_sql[] =

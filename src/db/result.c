@@ -96,6 +96,8 @@ state_finish(struct state *s, const struct selection *sel,
 	return state_exec(s, "COMMIT", NULL, err);
 }
 
+#define COUNTERS "rewritten, nested, mislabelled, late, conflict, deferred"
+
 /* -- reading it again ------------------------------------------------------ */
 
 int
@@ -108,23 +110,21 @@ state_numbers(struct state *s, number_fn fn, void *ctx, struct err *err)
 	if (state_query(&r, s,
 		    "SELECT leaf, column_name, kind, name, value FROM @.number"
 		    " WHERE run_id = $1 UNION ALL"
-		    " SELECT leaf, i::text, 'pass', k, v FROM (SELECT l.leaf,"
-		    " u.i, x.k, x.v FROM @.leaf AS l CROSS JOIN LATERAL"
-		    " ROWS FROM (pg_catalog.unnest(l.rewritten),"
-		    " pg_catalog.unnest(l.conflict),"
-		    " pg_catalog.unnest(l.deferred)) WITH ORDINALITY AS u(r, "
-		    "c, d, i) CROSS JOIN LATERAL"
-		    " (VALUES ('rewritten', u.r), ('conflict', u.c),"
-		    " ('deferred', u.d)) AS x(k, v) WHERE l.run_id = $1) AS y"
+		    " SELECT l.leaf, u.i::text, 'pass', x.k, x.v FROM"
+		    " (SELECT leaf, " COUNTERS " FROM @.leaf WHERE run_id = $1"
 		    " UNION ALL"
-		    " SELECT leaf, i::text, 'pass', k, v FROM (SELECT l.leaf,"
-		    " u.i, x.k, x.v FROM @.chunk AS l CROSS JOIN LATERAL"
-		    " ROWS FROM (pg_catalog.unnest(l.rewritten),"
+		    " SELECT leaf, " COUNTERS " FROM @.chunk WHERE run_id = $1"
+		    ") AS l CROSS JOIN LATERAL ROWS FROM ("
+		    "pg_catalog.unnest(l.rewritten),"
+		    " pg_catalog.unnest(l.nested),"
+		    " pg_catalog.unnest(l.mislabelled),"
+		    " pg_catalog.unnest(l.late),"
 		    " pg_catalog.unnest(l.conflict),"
-		    " pg_catalog.unnest(l.deferred)) WITH ORDINALITY AS u(r, "
-		    "c, d, i) CROSS JOIN LATERAL"
-		    " (VALUES ('rewritten', u.r), ('conflict', u.c),"
-		    " ('deferred', u.d)) AS x(k, v) WHERE l.run_id = $1) AS y",
+		    " pg_catalog.unnest(l.deferred))"
+		    " WITH ORDINALITY AS u(r, n, m, t, c, d, i)"
+		    " CROSS JOIN LATERAL (VALUES ('rewritten', u.r),"
+		    " ('nested', u.n), ('mislabelled', u.m), ('late', u.t),"
+		    " ('conflict', u.c), ('deferred', u.d)) AS x(k, v)",
 		    &args, err) < 0)
 		return -1;
 	for (int i = 0; i < pg_rows(r); i++) {

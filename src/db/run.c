@@ -169,8 +169,9 @@ insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
 		pg_arg_int(&args, (int64_t)leaf->conf->columns);
 		if (state_query(&r, s,
 			    "INSERT INTO @.leaf (run_id, leaf, name, label,"
-			    " columns, rewritten, conflict, deferred) SELECT"
-			    " $1, $2, $3, $4, '{}', z, z, z FROM"
+			    " columns, rewritten, nested, mislabelled, late,"
+			    " conflict, deferred) SELECT"
+			    " $1, $2, $3, $4, '{}', z, z, z, z, z, z FROM"
 			    " pg_catalog.array_fill(0::bigint, ARRAY[$5::int])"
 			    " AS z ON CONFLICT DO NOTHING RETURNING 1",
 			    &args, err) < 0)

@@ -195,21 +195,44 @@ add_compares(struct buf *sql, const struct sql_write *w, const char *batch)
 		add_compare(sql, w, i, batch);
 }
 
-static void
-add_arrays(struct buf *sql, const struct leaf *leaf, const char *batch)
+/* Parameters of each column. */
+static size_t
+arrays(const struct sql_write *w)
 {
+	return w->marked ? 3 : 2;
+}
+
+/* The columns of the batch, as they are called in every part of it. */
+static void
+add_names(struct buf *sql, const struct sql_write *w, const char *dot)
+{
+	for (size_t i = 0; i < w->leaf->conf->columns; i++) {
+		buf_addf(sql, ", %so%zu, %sn%zu", dot, i, dot, i);
+		if (w->marked)
+			buf_addf(sql, ", %sm%zu", dot, i);
+	}
+}
+
+static void
+add_arrays(struct buf *sql, const struct sql_write *w, const char *batch)
+{
+	size_t p = 2;
+
 	buf_adds(sql, "ROWS FROM (pg_catalog.unnest($1::tid[])");
-	for (size_t i = 0; i < leaf->conf->columns; i++)
+	for (size_t i = 0; i < w->leaf->conf->columns; i++, p += arrays(w)) {
 		buf_addf(sql,
 			", pg_catalog.unnest($%zu::text[])"
 			", pg_catalog.unnest($%zu::text[])",
-			2 * i + 2, 2 * i + 3);
+			p, p + 1);
+		if (w->marked)
+			buf_addf(sql, ", pg_catalog.unnest($%zu::int8[])",
+				p + 2);
+	}
 	buf_addf(sql,
 		", pg_catalog.generate_subscripts($1::tid[], 1))"
 		" AS %s(tid",
 		batch);
-	for (size_t i = 0; i < leaf->conf->columns; i++)
-		buf_addf(sql, ", o%zu, n%zu", i, i);
+	add_names(sql, w, "");
 	buf_adds(sql, ", i)");
 }
 
@@ -218,10 +241,9 @@ static void
 add_lock(struct buf *sql, const struct sql_write *w)
 {
 	buf_adds(sql, "l AS MATERIALIZED (SELECT t.ctid AS tid, n.i");
-	for (size_t i = 0; i < w->leaf->conf->columns; i++)
-		buf_addf(sql, ", n.o%zu, n.n%zu", i, i);
+	add_names(sql, w, "n.");
 	buf_adds(sql, " FROM ");
-	add_arrays(sql, w->leaf, "n");
+	add_arrays(sql, w, "n");
 	buf_addf(sql, " JOIN ONLY %s AS t ON t.ctid = n.tid WHERE ",
 		w->leaf->sql_name);
 	add_range(sql, &w->range);
@@ -245,8 +267,10 @@ add_set(struct buf *sql, const struct leaf *leaf)
 
 /* What is stored is what was sent: a BEFORE trigger may have changed it. */
 static void
-add_returning(struct buf *sql, const struct leaf *leaf)
+add_returning(struct buf *sql, const struct sql_write *w)
 {
+	const struct leaf *leaf = w->leaf;
+
 	buf_adds(sql, " RETURNING s.i, (true");
 	for (size_t i = 0; i < leaf->conf->columns; i++) {
 		const struct leaf_column *c = &leaf->column[i];
@@ -263,27 +287,47 @@ add_returning(struct buf *sql, const struct leaf *leaf)
 				i, c->ref, i);
 	}
 	buf_adds(sql, ") AS same");
-	for (size_t i = 0; i < leaf->conf->columns; i++)
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
 		buf_addf(sql, ", s.n%zu IS NOT NULL AS w%zu", i, i);
+		if (w->marked)
+			buf_addf(sql, ", s.m%zu", i);
+	}
+}
+
+/* c.counter plus the rows of the batch that count, per column. */
+static void
+add_counter(struct buf *sql, const struct sql_write *w, const char *counter,
+	const char *test, unsigned mark)
+{
+	buf_addf(sql, ", %s = ARRAY[", counter);
+	for (size_t i = 0; i < w->leaf->conf->columns; i++) {
+		buf_addf(sql, "%sc.%s[%zu] + (SELECT count(*) FROM u WHERE ",
+			i ? ", " : "", counter, i + 1);
+		if (mark)
+			buf_addf(sql, "%s%zu & %u <> 0)", test, i, mark);
+		else
+			buf_addf(sql, "%s%zu)", test, i);
+	}
+	buf_addc(sql, ']');
 }
 
 /* Advances the chunk under its epoch: no row if somebody else has it now. */
 static void
 add_checkpoint(struct buf *sql, const struct sql_write *w)
 {
-	size_t p = 2 * w->leaf->conf->columns + 2;
+	size_t p = arrays(w) * w->leaf->conf->columns + 2;
 
 	buf_addf(sql,
-		", k AS (UPDATE %s.chunk AS c SET pos = greatest(c.pos, $%zu),"
-		" rewritten = ARRAY[",
+		", k AS (UPDATE %s.chunk AS c SET pos = greatest(c.pos, $%zu)",
 		w->state_schema, p);
-	for (size_t i = 0; i < w->leaf->conf->columns; i++)
-		buf_addf(sql,
-			"%sc.rewritten[%zu] + (SELECT count(*) FROM u"
-			" WHERE w%zu)",
-			i ? ", " : "", i + 1, i);
+	add_counter(sql, w, "rewritten", "w", 0);
+	if (w->marked) {
+		add_counter(sql, w, "nested", "m", MARK_NESTED);
+		add_counter(sql, w, "mislabelled", "m", MARK_MISLABELLED);
+		add_counter(sql, w, "late", "m", MARK_LATE);
+	}
 	buf_addf(sql,
-		"], lease_until = pg_catalog.clock_timestamp() +"
+		", lease_until = pg_catalog.clock_timestamp() +"
 		" pg_catalog.make_interval(secs => $%zu)"
 		" WHERE c.run_id = $%zu AND c.leaf = $%zu AND c.no = $%zu"
 		" AND c.epoch = $%zu RETURNING 1)",
@@ -302,11 +346,11 @@ sql_write(struct buf *sql, const struct sql_write *w)
 	if (w->skip_locked)
 		buf_adds(sql, "l AS s");
 	else
-		add_arrays(sql, w->leaf, "s");
+		add_arrays(sql, w, "s");
 	buf_adds(sql, " WHERE t.ctid = s.tid AND ");
 	add_range(sql, &w->range);
 	add_compares(sql, w, "s");
-	add_returning(sql, w->leaf);
+	add_returning(sql, w);
 	buf_adds(sql, ")");
 	if (w->state_schema)
 		add_checkpoint(sql, w);

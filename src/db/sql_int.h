@@ -35,11 +35,13 @@ struct sql_write {
 	struct range range;
 	bool skip_locked;
 	bool digests;             /* some old values are digests */
+	bool marked;              /* some values have marks */
 	const char *state_schema; /* NULL: no checkpoint (canary) */
 };
 
-/* Parameters: $1 tid[], then old and new text[] per column, then, with a
- * checkpoint, pos, run, leaf, chunk, epoch and the lease in seconds. */
+/* Parameters: $1 tid[], then old and new text[] per column, and int8[] marks
+ * if any, then, with a checkpoint, pos, run, leaf, chunk, epoch and the lease
+ * in seconds. */
 void sql_write(struct buf *sql, const struct sql_write *w);
 
 #endif

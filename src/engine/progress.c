@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define TICK_MS 200
-#define TERMINAL_MS 1000
+#define TERMINAL_MS 400
 #define LOG_MS 10000
 /* Rates are measured over about this time. */
 #define SAMPLES 16
@@ -60,6 +60,10 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 	}
 	m->sample[m->count++ % SAMPLES] = now;
 	buf_reset(line);
+	if (p->pass == 0) {
+		buf_adds(line, "nothing to rewrite so far, proving");
+		return;
+	}
 	if (p->blocks == 0) {
 		buf_addf(line, "pass %lld done, proving  ", (long long)p->pass);
 		text_grouped(line, p->rewritten);
@@ -80,16 +84,24 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 		add_eta(line, (double)(p->blocks - p->done) / blocks);
 }
 
+/* Progress is a courtesy: a lost connection is the workers' business to
+ * report. */
+static bool
+ask(struct progress *ret, struct state *s)
+{
+	struct err ignored;
+
+	return s->pg && !pg_lost(s->pg) &&
+	       state_progress(ret, s, &ignored) == 0;
+}
+
 static void
 show(struct state *s, struct meter *m)
 {
 	struct progress p;
-	struct err ignored;
 	struct buf line;
 
-	/* Progress is a courtesy: a lost connection is the workers' business
-	 * to report. */
-	if (!s->pg || pg_lost(s->pg) || state_progress(&p, s, &ignored) < 0)
+	if (!ask(&p, s))
 		return;
 	buf_init(&line, 1024);
 	describe(&line, m, &p);
@@ -127,7 +139,12 @@ progress_watch(struct engine *e, struct state *s)
 	int64_t every = log_is_terminal() ? TERMINAL_MS : LOG_MS;
 	int64_t last = clock_ms(), now;
 	struct meter m = {0};
+	struct progress begin;
 
+	/* What others did before is not our speed. */
+	if (!e->o->quiet && ask(&begin, s))
+		m.sample[m.count++] = (struct sample){
+			last, begin.rewritten, begin.done, begin.pass};
 	while (wait_tick(e)) {
 		now = clock_ms();
 		if (e->o->max_runtime_ms > 0 &&

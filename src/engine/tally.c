@@ -94,6 +94,9 @@ static const struct named counters[] = {
 	COUNTER("counter", findings),
 	COUNTER("counter", left),
 	COUNTER("pass", rewritten),
+	COUNTER("pass", nested),
+	COUNTER("pass", mislabelled),
+	COUNTER("pass", late),
 	COUNTER("pass", conflict),
 	COUNTER("pass", deferred),
 };

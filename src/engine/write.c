@@ -59,6 +59,15 @@ struct fresh_row {
 	bool any, nested;
 };
 
+/* Where the proof opens everything, it sees nested values itself. */
+static unsigned
+marks_of(const struct worker *w, const struct judgement *j)
+{
+	return (j->nested && !w->e->o->thorough ? MARK_NESTED : 0) |
+	       (j->mislabelled ? MARK_MISLABELLED : 0) |
+	       (j->late ? MARK_LATE : 0);
+}
+
 static int
 judge_row(struct fresh_row *ret, struct worker *w, const struct window *win,
 	size_t row, struct err *err)
@@ -82,6 +91,7 @@ judge_row(struct fresh_row *ret, struct worker *w, const struct window *win,
 		ret->at[i] = w->fresh.len;
 		ret->change[i].old = window_value(win, &cell[i]);
 		ret->change[i].clear = j.clear;
+		ret->change[i].marks = marks_of(w, &j);
 		ret->change[i].fresh.len = j.fresh.len;
 		ret->change[i].fresh.ptr = j.fresh.ptr;
 		if (win->columns > 1)

@@ -151,7 +151,7 @@ class Kinds(Base):
         self.assertRight(before, self.look(), kept={("1", "secret")})
         self.assertEqual(self.listed(result), [(1, "oversize")])
 
-    def test_mislabelled_values_are_relabelled_and_a_dry_run_counts_them(self):
+    def test_mislabelled_values_are_relabelled_and_counted(self):
         before = self.plant({
             name: specimen for name, specimen in zoo.good(self.ring).items()
             if "mislabelled" in specimen.counters})
@@ -159,17 +159,20 @@ class Kinds(Base):
         result = self.tool.rotate()
         self.assertExit(0, result)
         self.assertRight(before, self.look())
-        self.assertEqual(dry.column("secret")["counters"]["mislabelled"],
-                         self.plan.length)
+        for counted in (dry, result):
+            self.assertEqual(
+                counted.column("secret")["counters"]["mislabelled"],
+                self.plan.length)
 
-    def test_a_dry_run_counts_old_tokens_from_the_future_as_late(self):
+    def test_old_tokens_younger_than_the_run_are_counted_as_late(self):
         self.put(self.ring.seal(b"1", "k2023", 4_000_000_000))
         self.put(self.ring.seal(b"1", "k2023", zoo.THEN), 2)
         self.tool.configure(zoo={"columns": "secret"})
         dry = self.tool.rotate("--dry-run")
         result = self.tool.rotate()
         self.assertExit(0, result)
-        self.assertEqual(dry.column("secret")["counters"]["late"], 1)
+        for counted in (dry, result):
+            self.assertEqual(counted.column("secret")["counters"]["late"], 1)
 
     def test_values_under_a_removed_key_become_unknown_and_come_back(self):
         for i, key in enumerate(("k2023", "k2024")):
@@ -204,7 +207,8 @@ class Nested(Base):
         result = self.tool.rotate()
         self.assertExit(1, result)
         self.assertRight(before, self.look())
-        self.assertEqual(dry.column("secret")["counters"]["nested"], 1)
+        for counted in (dry, result):
+            self.assertEqual(counted.column("secret")["counters"]["nested"], 1)
 
     def test_keep_is_clean_when_the_inner_one_is_under_the_primary(self):
         inner = self.ring.seal(zoo.plain("inner"))

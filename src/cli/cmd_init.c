@@ -1,5 +1,5 @@
 #include "command.h"
-#include "rotate_options_int.h"
+#include "job_int.h"
 #include <stdio.h>
 
 static int
@@ -27,7 +27,7 @@ run(const struct config *config, const struct keyring *ring, struct err *err)
 		rc = print_sql(&o, err);
 	else
 		rc = rotate_init(&o, err);
-	rotate_options_done(&o);
+	job_done(&o.job);
 	return rc < 0 ? -1 : ERR_NONE;
 }
 

@@ -1,7 +1,7 @@
 #include "command.h"
 #include "log.h"
 #include "report.h"
-#include "rotate_options_int.h"
+#include "job_int.h"
 #include <stdio.h>
 
 #define REPORT_MAX ((size_t)1 << 30)
@@ -23,7 +23,7 @@ print_schema_help(const struct rotate_options *o, const struct err *why)
 }
 
 static void
-print_report(const struct rotate_outcome *outcome,
+print_report(const struct outcome *outcome,
 	const struct rotate_options *o, enum output_kind output, int status)
 {
 	struct buf text;
@@ -31,7 +31,7 @@ print_report(const struct rotate_outcome *outcome,
 	buf_init(&text, REPORT_MAX);
 	if (output == OUTPUT_JSON)
 		report_json(&text, outcome, o, status);
-	else if (!o->quiet || status != ERR_NONE)
+	else if (!o->job.quiet || status != ERR_NONE)
 		report_text(&text, outcome, o, status);
 	if (text.len > 0)
 		fwrite(text.ptr, 1, text.len, stdout);
@@ -41,7 +41,7 @@ print_report(const struct rotate_outcome *outcome,
 static int
 run(const struct config *config, const struct keyring *ring, struct err *err)
 {
-	struct rotate_outcome outcome;
+	struct outcome outcome;
 	struct rotate_options o;
 	int status;
 
@@ -51,8 +51,8 @@ run(const struct config *config, const struct keyring *ring, struct err *err)
 		print_report(&outcome, &o, config->output, status);
 	else
 		print_schema_help(&o, err);
-	rotate_outcome_done(&outcome, &o);
-	rotate_options_done(&o);
+	outcome_done(&outcome, &o.job);
+	job_done(&o.job);
 	return status;
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static int
-dry_leaf(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
+dry_leaf(struct outcome *ret, struct engine *e, struct pg *pg,
 	const struct leaf *leaf, bool *refused, struct err *err)
 {
 	struct inspection in = {0};
@@ -19,7 +19,8 @@ dry_leaf(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
 		return -1;
 	r = engine_rows(e, leaf);
 	if (rows_check_lengths(r, pg, err) < 0 ||
-		inspect_leaf(&in, r, pg, judge, e->o->max_findings, err) < 0 ||
+		inspect_leaf(&in, r, pg, judge, e->o->job.max_findings, err) <
+			0 ||
 		preflight_canary(e, pg, leaf, &refusal, err) < 0)
 		goto out;
 	if (refusal.code != ERR_NONE) {
@@ -29,8 +30,8 @@ dry_leaf(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
 	}
 	for (size_t c = 0; c < leaf->conf->columns; c++)
 		tally_merge(&ret->tally[leaf->target][c], &in.column[c]);
-	for (size_t f = 0;
-		f < in.findings && (int64_t)ret->findings < e->o->max_findings;
+	for (size_t f = 0; f < in.findings &&
+			   (int64_t)ret->findings < e->o->job.max_findings;
 		f++)
 		outcome_add_finding(ret, &in.finding[f]);
 	rc = 0;
@@ -42,8 +43,7 @@ out:
 }
 
 int
-dry_run(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
-	struct err *err)
+dry_run(struct outcome *ret, struct engine *e, struct pg *pg, struct err *err)
 {
 	bool refused = false;
 
@@ -56,6 +56,6 @@ dry_run(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
 			dry_leaf(ret, e, pg, leaf, &refused, err) < 0)
 			return -1;
 	}
-	outcome_count(ret, e->o);
+	outcome_count(ret, &e->o->job, false);
 	return refused || ret->total_findings > 0 ? ERR_FINDINGS : ERR_NONE;
 }

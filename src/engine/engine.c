@@ -31,7 +31,7 @@ struct rows *
 engine_rows(const struct engine *e, const struct leaf *leaf)
 {
 	struct rows_options o = {
-		.current_key = e->current_key,
+		.current_key = job_current_key(&e->o->job),
 		/* An envelope within a current one shows by no label. */
 		.everything = e->o->thorough ||
 			      leaf->conf->policy.nested == NESTED_UNWRAP,
@@ -44,5 +44,5 @@ engine_rows(const struct engine *e, const struct leaf *leaf)
 bool
 engine_selects(const struct engine *e, const struct leaf *leaf)
 {
-	return !e->o->selected || e->o->selected[leaf->target];
+	return job_selects(&e->o->job, leaf->target);
 }

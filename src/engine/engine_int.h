@@ -36,7 +36,6 @@ enum end {
 struct engine {
 	const struct rotate_options *o;
 	char *schema; /* state schema, quoted */
-	const char *current_key;
 	struct catalog catalog;
 	struct selection selection; /* the selected leaves of the catalog */
 	bool partial;               /* not all targets are selected */
@@ -173,19 +172,15 @@ int preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 /* -- dry_run.c, outcome.c ---------------------------------------------------
  */
 
-int dry_run(struct rotate_outcome *ret, struct engine *e, struct pg *pg,
+int dry_run(struct outcome *ret, struct engine *e, struct pg *pg,
 	struct err *err) MUST_CHECK;
 
-void outcome_init(struct rotate_outcome *ret, const struct rotate_options *o);
-/* Copies the finding; its verdict is static text. */
-void outcome_add_finding(struct rotate_outcome *ret, const struct finding *f);
-/* Adds what the tallies count as findings to the total. */
-void outcome_count(struct rotate_outcome *ret, const struct rotate_options *o);
-/* Notes why it stopped early; returns ERR_STOPPED. */
-int outcome_stopped(struct rotate_outcome *ret, const char *why);
+/* Adds what the tallies count as findings to the total, and, left_too, what is
+ * still to be rewritten. */
+void outcome_count(struct outcome *ret, const struct job *job, bool left_too);
 /* Reads the numbers and findings of the run. */
-int outcome_gather(struct rotate_outcome *ret, struct engine *e,
-	struct state *s, struct err *err) MUST_CHECK;
+int outcome_gather(struct outcome *ret, struct engine *e, struct state *s,
+	struct err *err) MUST_CHECK;
 
 /* -- spec.c -----------------------------------------------------------------
  */

@@ -9,7 +9,7 @@ quoted_schema(const struct rotate_options *o)
 	char *ret;
 
 	buf_init(&b, 1024);
-	quote_ident(&b, o->state_schema);
+	quote_ident(&b, o->job.state_schema);
 	ret = xstrdup(buf_str(&b));
 	buf_done(&b);
 	return ret;
@@ -22,8 +22,8 @@ add_grants(struct buf *ret, struct pg *pg, const struct rotate_options *o,
 	struct catalog catalog = {0};
 	struct pg_result *r;
 
-	if (catalog_load(
-		    &catalog, pg, o->target, o->targets, CATALOG_LOOK, err) < 0)
+	if (catalog_load(&catalog, pg, o->job.target, o->job.targets,
+		    CATALOG_LOOK, err) < 0)
 		return -1;
 	if (pg_query(&r, pg, "SELECT current_user", NULL, err) < 0) {
 		catalog_done(&catalog);
@@ -46,7 +46,7 @@ rotate_init_sql(
 
 	buf_adds(ret, "BEGIN;\n");
 	state_ddl(ret, schema);
-	rc = pg_open(&pg, &o->connection, err);
+	rc = pg_open(&pg, &o->job.connection, err);
 	if (rc == 0)
 		rc = add_grants(ret, pg, o, schema, err);
 	buf_adds(ret, "COMMIT;\n");
@@ -62,7 +62,7 @@ rotate_init(const struct rotate_options *o, struct err *err)
 	struct state s = {.schema = schema};
 	int rc;
 
-	rc = pg_open(&s.pg, &o->connection, err);
+	rc = pg_open(&s.pg, &o->job.connection, err);
 	if (rc == 0)
 		rc = state_prepare(&s, err);
 	pg_close(s.pg);

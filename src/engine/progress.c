@@ -142,16 +142,16 @@ progress_watch(struct engine *e, struct state *s)
 	struct progress begin;
 
 	/* What others did before is not our speed. */
-	if (!e->o->quiet && ask(&begin, s))
+	if (!e->o->job.quiet && ask(&begin, s))
 		m.sample[m.count++] = (struct sample){
 			last, begin.rewritten, begin.done, begin.pass};
 	while (wait_tick(e)) {
 		now = clock_ms();
-		if (e->o->max_runtime_ms > 0 &&
-			now - e->started_ms >= e->o->max_runtime_ms)
+		if (e->o->job.max_runtime_ms > 0 &&
+			now - e->started_ms >= e->o->job.max_runtime_ms)
 			stop_request(&e->stop, STOP_SOON);
 		if (atomic_exchange(&e->stop.progress, false) ||
-			(!e->o->quiet && now - last >= every)) {
+			(!e->o->job.quiet && now - last >= every)) {
 			last = now;
 			show(s, &m);
 		}

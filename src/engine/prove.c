@@ -41,7 +41,7 @@ compare_leaves(struct proof *p, struct worker *w, struct err *err)
 	struct engine *e = w->e;
 	struct catalog now;
 
-	if (catalog_load(&now, w->pg, e->o->target, e->o->targets,
+	if (catalog_load(&now, w->pg, e->o->job.target, e->o->job.targets,
 		    CATALOG_WRITE, err) < 0)
 		return -1;
 	p->relist = now.leaves != e->catalog.leaves;
@@ -68,7 +68,7 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 		r = engine_rows(e, leaf);
 		p->which[p->count] = leaf;
 		rc = inspect_leaf(&p->leaf[p->count++], r, w->pg, w->judge,
-			e->o->max_findings, err);
+			e->o->job.max_findings, err);
 		rows_free(r);
 		if (rc < 0)
 			return -1;
@@ -249,7 +249,7 @@ draw_conclusions(struct proof *p, struct worker *w, struct err *err)
 int
 prove(struct worker *w, struct err *err)
 {
-	struct fence_wait wait = {w->e->o->wait_ms, is_stopping, w->e};
+	struct fence_wait wait = {w->e->o->job.wait_ms, is_stopping, w->e};
 	struct proof p = {0};
 	int rc = -1;
 

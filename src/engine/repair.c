@@ -87,7 +87,7 @@ refuse_row(struct worker *w, const struct window *win, size_t row,
 	/* Gone meanwhile: then it is no longer anybody's problem. */
 	if (about.identity[0]) {
 		remember_refused(w, win->tid[row]);
-		if (w->counts.refused <= w->e->o->max_findings)
+		if (w->counts.refused <= w->e->o->job.max_findings)
 			rc = find_row(w, win, row, &about, err);
 	}
 	free(about.identity);

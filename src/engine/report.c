@@ -73,7 +73,7 @@ add_column(struct buf *b, const struct target *t, size_t column,
 }
 
 static void
-add_findings(struct buf *b, const struct rotate_outcome *outcome)
+add_findings(struct buf *b, const struct outcome *outcome)
 {
 	size_t n =
 		outcome->findings < LISTED_MAX ? outcome->findings : LISTED_MAX;
@@ -108,10 +108,10 @@ add_findings(struct buf *b, const struct rotate_outcome *outcome)
 }
 
 static void
-add_head(struct buf *b, const struct rotate_outcome *outcome,
+add_head(struct buf *b, const struct outcome *outcome,
 	const struct rotate_options *o)
 {
-	const struct key *k = &o->ring->key[o->ring->primary];
+	const struct key *k = &o->job.ring->key[o->job.ring->primary];
 
 	if (o->dry_run)
 		buf_adds(b, "dry run");
@@ -120,7 +120,7 @@ add_head(struct buf *b, const struct rotate_outcome *outcome,
 			outcome->joined ? " (joined)" : "");
 	else
 		buf_adds(b, "no run");
-	if (o->method == METHOD_FERNET)
+	if (o->job.method == METHOD_FERNET)
 		buf_addf(b, ": to primary %s (%s)", k->id, k->fingerprint);
 	else
 		buf_adds(b, ": back to plaintext");
@@ -141,11 +141,11 @@ add_time(struct buf *b, uint64_t seconds)
 
 /* Exactly what was proven, and what no proof from here can see. */
 static void
-add_proof(struct buf *b, const struct rotate_outcome *outcome,
+add_proof(struct buf *b, const struct outcome *outcome,
 	const struct rotate_options *o)
 {
-	const char *id = o->method == METHOD_FERNET
-				 ? o->ring->key[o->ring->primary].id
+	const char *id = o->job.method == METHOD_FERNET
+				 ? o->job.ring->key[o->job.ring->primary].id
 				 : "plaintext";
 
 	buf_adds(b, "complete: at ");
@@ -159,7 +159,7 @@ add_proof(struct buf *b, const struct rotate_outcome *outcome,
 }
 
 static void
-add_end(struct buf *b, const struct rotate_outcome *outcome,
+add_end(struct buf *b, const struct outcome *outcome,
 	const struct rotate_options *o, int status)
 {
 	buf_adds(b, "\n");
@@ -196,16 +196,16 @@ add_end(struct buf *b, const struct rotate_outcome *outcome,
 }
 
 void
-report_text(struct buf *ret, const struct rotate_outcome *outcome,
+report_text(struct buf *ret, const struct outcome *outcome,
 	const struct rotate_options *o, int status)
 {
 	add_head(ret, outcome, o);
-	for (size_t t = 0; t < o->targets; t++) {
-		if (o->selected && !o->selected[t])
+	for (size_t t = 0; t < o->job.targets; t++) {
+		if (!job_selects(&o->job, t))
 			continue;
-		for (size_t c = 0; c < o->target[t].columns; c++)
-			add_column(
-				ret, &o->target[t], c, &outcome->tally[t][c]);
+		for (size_t c = 0; c < o->job.target[t].columns; c++)
+			add_column(ret, &o->job.target[t], c,
+				&outcome->tally[t][c]);
 	}
 	add_findings(ret, outcome);
 	add_end(ret, outcome, o, status);

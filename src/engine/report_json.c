@@ -69,7 +69,7 @@ add_table(struct json *j, const struct target *t,
 }
 
 static void
-add_findings(struct json *j, const struct rotate_outcome *outcome)
+add_findings(struct json *j, const struct outcome *outcome)
 {
 	json_object(j, "findings");
 	json_int(j, "total", outcome->total_findings);
@@ -93,7 +93,7 @@ add_findings(struct json *j, const struct rotate_outcome *outcome)
 }
 
 void
-report_json(struct buf *ret, const struct rotate_outcome *outcome,
+report_json(struct buf *ret, const struct outcome *outcome,
 	const struct rotate_options *o, int status)
 {
 	struct json j;
@@ -107,7 +107,7 @@ report_json(struct buf *ret, const struct rotate_outcome *outcome,
 		json_int(&j, "run", outcome->run);
 	else
 		json_null(&j, "run");
-	json_string(&j, "primary", o->ring->key[o->ring->primary].id);
+	json_string(&j, "primary", o->job.ring->key[o->job.ring->primary].id);
 	add_time(&j, "started", outcome->started);
 	add_time(&j, "finished", outcome->finished);
 	json_real(&j, "seconds", outcome->seconds, 3);
@@ -116,9 +116,9 @@ report_json(struct buf *ret, const struct rotate_outcome *outcome,
 	if (outcome->note[0])
 		json_string(&j, "note", outcome->note);
 	json_array(&j, "tables");
-	for (size_t t = 0; t < o->targets; t++) {
-		if (!o->selected || o->selected[t])
-			add_table(&j, &o->target[t], outcome->tally[t]);
+	for (size_t t = 0; t < o->job.targets; t++) {
+		if (job_selects(&o->job, t))
+			add_table(&j, &o->job.target[t], outcome->tally[t]);
 	}
 	json_end(&j, ']');
 	add_findings(&j, outcome);

@@ -46,17 +46,15 @@ init_locks(struct engine *e)
 static void
 engine_init(struct engine *e, const struct rotate_options *o)
 {
-	const struct key *primary = &o->ring->key[o->ring->primary];
 	struct buf schema;
 
 	*e = (struct engine){.o = o};
 	e->started_ms = clock_ms();
 	init_locks(e);
 	buf_init(&schema, 1024);
-	quote_ident(&schema, o->state_schema);
+	quote_ident(&schema, o->job.state_schema);
 	e->schema = xstrdup(buf_str(&schema));
 	buf_done(&schema);
-	e->current_key = o->method == METHOD_FERNET ? primary->id : NULL;
 	spec_make(&e->spec, o, &e->catalog);
 	e->pass = (struct pass_options){
 		.chunk_bytes = o->chunk_bytes,
@@ -65,7 +63,7 @@ engine_init(struct engine *e, const struct rotate_options *o)
 		.finish_wait_s = 300,
 	};
 	e->judge = (struct judge_options){
-		.ring = o->ring,
+		.ring = o->job.ring,
 		.now = (uint64_t)time(NULL),
 		.run_start = (uint64_t)time(NULL),
 		.seal = true,
@@ -87,7 +85,7 @@ static int
 load_catalog(struct engine *e, struct pg *pg, struct err *err)
 {
 	catalog_done(&e->catalog);
-	if (catalog_load(&e->catalog, pg, e->o->target, e->o->targets,
+	if (catalog_load(&e->catalog, pg, e->o->job.target, e->o->job.targets,
 		    CATALOG_WRITE, err) < 0)
 		return -1;
 	free(e->selection.oid);
@@ -101,8 +99,8 @@ load_catalog(struct engine *e, struct pg *pg, struct err *err)
 		if (engine_selects(e, leaf))
 			e->selection.oid[e->selection.count++] = leaf->oid;
 	}
-	for (size_t i = 0; i < e->o->targets && e->o->selected; i++)
-		e->partial |= !e->o->selected[i];
+	for (size_t i = 0; i < e->o->job.targets && e->o->job.selected; i++)
+		e->partial |= !e->o->job.selected[i];
 	return 0;
 }
 
@@ -194,8 +192,8 @@ glance(struct engine *e, struct pg *pg, struct err *err)
 }
 
 static int
-begin_run(struct engine *e, struct state *s, struct rotate_outcome *ret,
-	struct err *err)
+begin_run(
+	struct engine *e, struct state *s, struct outcome *ret, struct err *err)
 {
 	bool *has_work = glance(e, s->pg, err);
 	int rc = -1;
@@ -250,8 +248,8 @@ work(struct engine *e, struct state *s, struct err *err)
 
 /* Stopped while it waited for rows that others hold: say who. */
 static int
-stopped_early(struct rotate_outcome *ret, struct engine *e, struct state *s,
-	struct err *err)
+stopped_early(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
 	char note[512] = "stopped early; rows are locked by ";
 	bool waiting;
@@ -266,8 +264,8 @@ stopped_early(struct rotate_outcome *ret, struct engine *e, struct state *s,
 }
 
 static int
-exit_status(struct rotate_outcome *ret, struct engine *e, struct state *s,
-	struct err *err)
+exit_status(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
 	struct run_end end;
 
@@ -306,12 +304,12 @@ reconnect(struct state *s, const struct rotate_options *o, struct err *err)
 		return 0;
 	pg_close(s->pg);
 	s->pg = NULL;
-	return pg_open(&s->pg, &o->connection, err);
+	return pg_open(&s->pg, &o->job.connection, err);
 }
 
 static int
-real_run(struct rotate_outcome *ret, struct engine *e, struct state *s,
-	struct err *err)
+real_run(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
 	int status;
 
@@ -326,29 +324,21 @@ real_run(struct rotate_outcome *ret, struct engine *e, struct state *s,
 
 /* -- entry ----------------------------------------------------------------- */
 
-static void
-finish_clock(struct rotate_outcome *ret, const struct engine *e)
-{
-	ret->finished = (uint64_t)time(NULL);
-	ret->seconds = (double)(clock_ms() - e->started_ms) / 1000;
-}
-
 int
-rotate_run(struct rotate_outcome *ret, const struct rotate_options *o,
-	struct err *err)
+rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 {
 	struct state s = {0};
 	struct engine e;
 	int status = -1;
 
-	outcome_init(ret, o);
+	outcome_init(ret, &o->job);
 	engine_init(&e, o);
 	s.schema = e.schema;
 	if (stop_start(&e.stop, cancel_workers, &e, err) < 0) {
 		engine_done(&e);
 		return -1;
 	}
-	if (pg_open(&s.pg, &o->connection, err) < 0 ||
+	if (pg_open(&s.pg, &o->job.connection, err) < 0 ||
 		load_catalog(&e, s.pg, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0)
@@ -356,7 +346,7 @@ rotate_run(struct rotate_outcome *ret, const struct rotate_options *o,
 	status = o->dry_run ? dry_run(ret, &e, s.pg, err)
 			    : real_run(ret, &e, &s, err);
 out:
-	finish_clock(ret, &e);
+	outcome_finish(ret, e.started_ms);
 	stop_end(&e.stop);
 	pg_close(s.pg);
 	engine_done(&e);

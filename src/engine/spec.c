@@ -16,16 +16,16 @@ add_part(struct buf *b, const char *part)
 static char *
 target_digest(const struct rotate_options *o)
 {
-	const struct key *primary = &o->ring->key[o->ring->primary];
+	const struct key *primary = &o->job.ring->key[o->job.ring->primary];
 	char hex[DIGEST_HEX + 1];
 	struct buf b;
 
 	buf_init(&b, (size_t)1 << 24);
 	add_part(&b, primary->id);
 	add_part(&b, primary->fingerprint);
-	buf_addf(&b, "%d;", o->method);
-	for (size_t i = 0; i < o->targets; i++) {
-		const struct target *t = &o->target[i];
+	buf_addf(&b, "%d;", o->job.method);
+	for (size_t i = 0; i < o->job.targets; i++) {
+		const struct target *t = &o->job.target[i];
 
 		add_part(&b, t->schema);
 		add_part(&b, t->table);
@@ -69,12 +69,13 @@ spec_make(struct run_spec *ret, const struct rotate_options *o,
 {
 	*ret = (struct run_spec){
 		.target = target_digest(o),
-		.ring = o->ring,
-		.method = o->method == METHOD_FERNET ? "fernet" : "plaintext",
+		.ring = o->job.ring,
+		.method =
+			o->job.method == METHOD_FERNET ? "fernet" : "plaintext",
 		.catalog = catalog,
 		.host = host_name(),
 		.os_user = os_user(),
-		.version = o->version,
+		.version = o->job.version,
 		.os_pid = getpid(),
 		.no_join = o->no_join,
 	};

@@ -64,7 +64,7 @@ connect_worker(struct worker *w, struct err *err)
 {
 	struct pg *pg;
 
-	if (pg_open(&pg, &w->e->o->connection, err) < 0)
+	if (pg_open(&pg, &w->e->o->job.connection, err) < 0)
 		return -1;
 	pthread_mutex_lock(&w->mutex);
 	w->pg = pg;

@@ -1,4 +1,4 @@
-#include "rotate_options_int.h"
+#include "job_int.h"
 #include "version.h"
 #include <stdlib.h>
 
@@ -26,10 +26,10 @@ select_targets(const struct config *config)
 }
 
 void
-rotate_options_make(struct rotate_options *ret, const struct config *config,
+job_make(struct job *ret, const struct config *config,
 	const struct keyring *ring)
 {
-	*ret = (struct rotate_options){
+	*ret = (struct job){
 		.connection =
 			{
 				.keyword = (const char *const *)
@@ -46,26 +46,35 @@ rotate_options_make(struct rotate_options *ret, const struct config *config,
 		.selected = select_targets(config),
 		.method = config->method,
 		.state_schema = config->state_schema,
-		.workers = config->workers,
-		.batch_rows = config->batch_rows,
-		.window_bytes = config->window_bytes,
-		.chunk_bytes = config->chunk_bytes,
-		.lock_timeout_ms = config->lock_timeout_ms,
-		.max_passes = config->max_passes,
 		.max_findings = config->max_findings,
 		.wait_ms = config->wait_ms,
 		.max_runtime_ms = config->max_runtime_ms,
-		.thorough = config->thorough,
-		.no_join = config->no_join,
-		.dry_run = config->dry_run,
 		.quiet = config->quiet,
 		.version = pgrekey_version,
 	};
 }
 
 void
-rotate_options_done(struct rotate_options *o)
+job_done(struct job *job)
 {
-	xfree(o->selected);
-	o->selected = NULL;
+	xfree(job->selected);
+	job->selected = NULL;
+}
+
+void
+rotate_options_make(struct rotate_options *ret, const struct config *config,
+	const struct keyring *ring)
+{
+	*ret = (struct rotate_options){
+		.workers = config->workers,
+		.batch_rows = config->batch_rows,
+		.window_bytes = config->window_bytes,
+		.chunk_bytes = config->chunk_bytes,
+		.lock_timeout_ms = config->lock_timeout_ms,
+		.max_passes = config->max_passes,
+		.thorough = config->thorough,
+		.no_join = config->no_join,
+		.dry_run = config->dry_run,
+	};
+	job_make(&ret->job, config, ring);
 }

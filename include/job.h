@@ -1,0 +1,31 @@
+/*
+ * job.h - what every command that works on the configured tables is told.
+ *
+ * A view: everything it points to belongs to the caller and outlives it.
+ */
+#ifndef PGREKEY_JOB_H
+#define PGREKEY_JOB_H
+
+#include "pg.h"
+#include "target.h"
+
+struct job {
+	struct pg_options connection;
+	const struct keyring *ring;
+	const struct target *target; /* all that are configured */
+	size_t targets;
+	const bool *selected; /* per target, or NULL: all */
+	enum seal_method method;
+	const char *state_schema; /* unquoted */
+	int64_t max_findings;     /* listed by row; all are counted */
+	int64_t wait_ms;          /* for writers that began before a proof */
+	int64_t max_runtime_ms;   /* 0: no limit */
+	bool quiet;               /* no progress, no log lines but warnings */
+	const char *version;
+};
+
+bool job_selects(const struct job *job, size_t target);
+/* The key id that envelopes should be labelled with; NULL: plaintext. */
+const char *job_current_key(const struct job *job);
+
+#endif

@@ -61,8 +61,11 @@ struct judgement {
 	bool nested;      /* the plaintext is itself an envelope */
 	bool mislabelled; /* opened by another key than its label names */
 	bool late;        /* sealed by an old key after the run began */
+	bool unread;      /* something in it would not open: any key may be
+			     under it */
 	bool clear;       /* the stored bytes are plaintext: never a parameter,
 			     compare by digest */
+	uint32_t watched; /* bits of the watched keys that are in it */
 	long key;         /* index of the key that opened it, or -1 */
 	long inner_key;   /* nested: key of the first inner envelope that is
 			     not the primary's, or -1 */
@@ -81,6 +84,9 @@ struct judge_options {
 	uint64_t now;       /* stamps raw and plaintext values, seconds */
 	uint64_t run_start; /* old tokens younger than this are late */
 	bool seal;          /* make new envelopes; false: judge only */
+	/* Per key of the ring, the bits to set in watched where it opened an
+	 * envelope, at whatever depth; or NULL. */
+	const uint32_t *watch;
 };
 
 int judge_new(struct judge **ret, const struct judge_options *options,

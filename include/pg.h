@@ -116,6 +116,14 @@ typedef bool (*pg_row_fn)(void *ctx, const struct pg_result *row);
 int pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 	pg_row_fn fn, void *ctx, struct err *err) MUST_CHECK;
 
+/* Called with what COPY sends at a time: whole rows, as PostgreSQL promises,
+ * the first one behind the header. Returning false: as above. */
+typedef bool (*pg_data_fn)(void *ctx, struct slice data);
+
+/* Runs one COPY ... TO STDOUT. */
+int pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
+	struct err *err) MUST_CHECK;
+
 /* -- what to do about a failure -------------------------------------------- */
 
 enum pg_class {

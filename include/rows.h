@@ -164,6 +164,18 @@ typedef bool (*rows_fn)(void *ctx, const struct window *one_row);
 int rows_sweep(struct rows *r, struct pg *pg, rows_fn fn, void *ctx,
 	struct err *err) MUST_CHECK;
 
+/* The same with every row of a block range, current and NULL values too, in
+ * COPY's binary format: the fastest way out. range NULL: the whole leaf;
+ * sample > 0: about so many percent of its pages, chosen at random. Row by
+ * row, so that memory is flat. */
+struct copy_range {
+	const struct range *range;
+	double sample;
+};
+
+int rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
+	rows_fn fn, void *ctx, struct err *err) MUST_CHECK;
+
 /* Does a look at a few places find a value that is not current? Cheap. */
 int rows_glance(
 	bool *ret, struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;

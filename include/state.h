@@ -200,12 +200,12 @@ int state_run_end(
 /* -- progress -------------------------------------------------------------- */
 
 struct progress {
-	int64_t pass;      /* highest of the leaves being walked */
-	int64_t blocks;    /* of the passes under way */
-	int64_t done;      /* blocks behind the positions */
-	int64_t rewritten; /* values, whole run */
-	char table[128];   /* one that is being walked, or "" */
-	char state[16];    /* open, complete, ... */
+	int64_t pass;    /* highest of the leaves being walked; 0: none */
+	int64_t blocks;  /* of the passes under way */
+	int64_t done;    /* blocks behind the positions */
+	int64_t values;  /* rewritten in the whole run */
+	char table[128]; /* one that is being walked, or "" */
+	char state[16];  /* open, complete, ... */
 };
 
 int state_progress(

@@ -14,6 +14,7 @@
 struct key_count {
 	char *id;
 	int64_t values;
+	uint64_t oldest, newest; /* tokens' times; newest 0: none known */
 };
 
 /* Distinct key ids counted apart; labels are data and may be anything. */

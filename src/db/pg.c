@@ -1,13 +1,6 @@
-#include "pg_int.h"
-#include <libpq-fe.h>
+#include "pg_conn_int.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-struct pg {
-	PGconn *conn;
-	/* Made beforehand, so that another thread can use it. */
-	PGcancel *cancel;
-};
 
 /* A PGresult under our own name: callers never see libpq's types. */
 static const PGresult *
@@ -32,8 +25,8 @@ first_line(char *ret, size_t room, const char *text)
 	snprintf(ret, room, "%.*s", (int)(n < room ? n : room - 1), text);
 }
 
-static int
-fail_lost(struct pg *pg, struct err *err)
+int
+pg_fail_lost(struct pg *pg, struct err *err)
 {
 	char line[256];
 
@@ -44,8 +37,8 @@ fail_lost(struct pg *pg, struct err *err)
 	return -1;
 }
 
-static int
-fail_result(
+int
+pg_fail_result(
 	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -53,7 +46,7 @@ fail_result(
 	char line[256] = "";
 
 	if (!state)
-		return fail_lost(pg, err);
+		return pg_fail_lost(pg, err);
 	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
@@ -191,8 +184,8 @@ pg_cancel(struct pg *pg)
 		(void)PQcancel(pg->cancel, why, (int)sizeof(why));
 }
 
-static int
-send_one(struct pg *pg, const char *sql, const struct pg_args *args,
+int
+pg_send_one(struct pg *pg, const char *sql, const struct pg_args *args,
 	int binary_result)
 {
 	if (!args)
@@ -204,8 +197,8 @@ send_one(struct pg *pg, const char *sql, const struct pg_args *args,
 
 /* -- statements ------------------------------------------------------------ */
 
-static bool
-is_good(const PGresult *r)
+bool
+pg_is_good(const PGresult *r)
 {
 	ExecStatusType s = PQresultStatus(r);
 
@@ -219,11 +212,11 @@ pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 {
 	PGresult *r;
 
-	if (!send_one(pg, sql, args, 0))
-		return fail_lost(pg, err);
+	if (!pg_send_one(pg, sql, args, 0))
+		return pg_fail_lost(pg, err);
 	r = PQgetResult(pg->conn);
-	if (!r || !is_good(r)) {
-		fail_result(pg, r, false, err);
+	if (!r || !pg_is_good(r)) {
+		pg_fail_result(pg, r, false, err);
 		PQclear(r);
 		pg_rollback(pg);
 		return -1;
@@ -242,8 +235,8 @@ pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
 	PGresult *r = PQexec(pg->conn, sql);
 
-	if (!r || !is_good(r)) {
-		fail_result(pg, r, false, err);
+	if (!r || !pg_is_good(r)) {
+		pg_fail_result(pg, r, false, err);
 		PQclear(r);
 		pg_rollback(pg);
 		return -1;
@@ -321,13 +314,13 @@ pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 	struct err *err)
 {
 	if (!PQenterPipelineMode(pg->conn))
-		return fail_lost(pg, err);
+		return pg_fail_lost(pg, err);
 	for (size_t i = 0; i < count; i++) {
-		if (!send_one(pg, step[i].sql, step[i].args, 0))
-			return fail_lost(pg, err);
+		if (!pg_send_one(pg, step[i].sql, step[i].args, 0))
+			return pg_fail_lost(pg, err);
 	}
 	if (!PQpipelineSync(pg->conn))
-		return fail_lost(pg, err);
+		return pg_fail_lost(pg, err);
 	return 0;
 }
 
@@ -342,8 +335,8 @@ pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
 
 	for (size_t i = 0; i < count; i++) {
 		r = PQgetResult(pg->conn);
-		if (rc == 0 && (!r || !is_good(r)))
-			rc = fail_result(pg, r, step[i].foreign_code, err);
+		if (rc == 0 && (!r || !pg_is_good(r)))
+			rc = pg_fail_result(pg, r, step[i].foreign_code, err);
 		if (rc == 0 && i == keep)
 			kept = r;
 		else
@@ -357,39 +350,11 @@ pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
 		PQclear(PQgetResult(pg->conn)); /* the sync */
 		(void)PQexitPipelineMode(pg->conn);
 	} else if (rc == 0) {
-		rc = fail_lost(pg, err);
+		rc = pg_fail_lost(pg, err);
 	}
 	if (rc < 0)
 		PQclear(kept);
 	else
 		*ret = as_result(kept);
-	return rc;
-}
-
-/* -- streaming ------------------------------------------------------------- */
-
-int
-pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
-	pg_row_fn fn, void *ctx, struct err *err)
-{
-	bool more = true;
-	PGresult *r;
-	int rc = 0;
-
-	if (!send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
-		return fail_lost(pg, err);
-	while ((r = PQgetResult(pg->conn)) != NULL) {
-		if (rc == 0 && !is_good(r))
-			rc = fail_result(pg, r, false, err);
-		if (rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
-			more = fn(ctx, (const struct pg_result *)r);
-		PQclear(r);
-		if (pg_lost(pg))
-			break;
-	}
-	if (rc == 0 && pg_lost(pg))
-		rc = fail_lost(pg, err);
-	if (rc < 0)
-		pg_rollback(pg);
 	return rc;
 }

@@ -267,7 +267,7 @@ state_progress(struct progress *ret, struct state *s, struct err *err)
 		ret->pass = pg_int(r, 0, 1);
 		ret->blocks = pg_int(r, 0, 2);
 		ret->done = pg_int(r, 0, 3);
-		ret->rewritten = pg_int(r, 0, 4);
+		ret->values = pg_int(r, 0, 4);
 		snprintf(
 			ret->table, sizeof(ret->table), "%s", pg_text(r, 0, 5));
 	}

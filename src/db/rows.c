@@ -73,18 +73,19 @@ window_value(const struct window *w, const struct cell *c)
 	return slice_of(w->bytes.ptr + c->at, c->len);
 }
 
-static uint32_t
-be32(const unsigned char *p)
+uint32_t
+rows_be32(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
 	       (uint32_t)p[2] << 8 | p[3];
 }
 
 /* A tid in binary format: block and offset. */
-static struct tid
-read_tid(struct slice s)
+struct tid
+rows_tid(struct slice s)
 {
-	return (struct tid){be32(s.ptr), (uint16_t)(s.ptr[4] << 8 | s.ptr[5])};
+	return (struct tid){
+		rows_be32(s.ptr), (uint16_t)(s.ptr[4] << 8 | s.ptr[5])};
 }
 
 static bool
@@ -94,10 +95,9 @@ tid_less(struct tid a, struct tid b)
 }
 
 void
-window_add(struct window *w, const struct pg_result *row)
+window_put(struct window *w, struct tid tid, uint32_t oversize,
+	const struct slice *value)
 {
-	struct tid tid = read_tid(pg_slice(row, 0, 0));
-	uint32_t oversize = be32(pg_slice(row, 0, 1).ptr);
 	struct cell *cell;
 
 	if (w->rows == w->room) {
@@ -113,18 +113,28 @@ window_add(struct window *w, const struct pg_result *row)
 	w->tid[w->rows] = tid;
 	cell = &w->cell[w->rows * w->columns];
 	for (size_t i = 0; i < w->columns; i++) {
-		struct slice value = pg_slice(row, 0, (int)i + 2);
-
 		cell[i] = (struct cell){.at = w->bytes.len};
 		cell[i].oversize = (oversize >> i & 1) != 0;
-		cell[i].present =
-			cell[i].oversize || !pg_is_null(row, 0, (int)i + 2);
+		cell[i].present = cell[i].oversize || value[i].ptr;
 		if (!cell[i].present || cell[i].oversize)
 			continue;
-		cell[i].len = value.len;
-		buf_add(&w->bytes, value.ptr, value.len);
+		cell[i].len = value[i].len;
+		buf_add(&w->bytes, value[i].ptr, value[i].len);
 	}
 	w->rows++;
+}
+
+void
+window_add(struct window *w, const struct pg_result *row)
+{
+	struct slice value[TARGET_COLUMNS_MAX];
+
+	for (size_t i = 0; i < w->columns; i++)
+		value[i] = pg_is_null(row, 0, (int)i + 2)
+				   ? (struct slice){0}
+				   : pg_slice(row, 0, (int)i + 2);
+	window_put(w, rows_tid(pg_slice(row, 0, 0)),
+		rows_be32(pg_slice(row, 0, 1).ptr), value);
 }
 
 struct fill {

@@ -19,6 +19,13 @@ struct rows {
 
 /* Empties a window for rows of so many columns; memory is kept. */
 void window_reset(struct window *w, size_t columns);
+/* A tid and a number in binary format. */
+struct tid rows_tid(struct slice s);
+uint32_t rows_be32(const unsigned char *p);
+/* Appends one row to a window: bits of the columns that are oversize, and one
+ * value per column whose ptr is NULL for NULL. */
+void window_put(struct window *w, struct tid tid, uint32_t oversize,
+	const struct slice *value);
 /* Appends one row of a binary result of sql_read() to a window. */
 void window_add(struct window *w, const struct pg_result *row);
 

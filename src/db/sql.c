@@ -97,20 +97,44 @@ add_filter(struct buf *sql, const struct sql_view *v)
 	buf_adds(sql, ")");
 }
 
-void
-sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
+static void
+add_select(struct buf *sql, const struct sql_view *v)
 {
 	buf_adds(sql, "SELECT t.ctid");
 	add_oversize_bits(sql, v->leaf);
 	for (size_t i = 0; i < v->leaf->conf->columns; i++)
 		add_value(sql, v, i);
-	buf_addf(sql, " FROM ONLY %s AS t WHERE ", v->leaf->sql_name);
+	buf_addf(sql, " FROM ONLY %s AS t", v->leaf->sql_name);
+}
+
+void
+sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
+{
+	add_select(sql, v);
+	buf_adds(sql, " WHERE ");
 	if (range) {
 		add_range(sql, range);
 		buf_adds(sql, " AND ");
 	}
 	add_filter(sql, v);
 	add_where(sql, v->leaf);
+}
+
+void
+sql_copy(struct buf *sql, const struct sql_view *v,
+	const struct copy_range *part)
+{
+	buf_adds(sql, "COPY (");
+	add_select(sql, v);
+	if (part->sample > 0)
+		buf_addf(sql, " TABLESAMPLE SYSTEM (%g)", part->sample);
+	buf_adds(sql, " WHERE ");
+	if (part->range)
+		add_range(sql, part->range);
+	else
+		buf_adds(sql, "true");
+	add_where(sql, v->leaf);
+	buf_adds(sql, ") TO STDOUT (FORMAT binary)");
 }
 
 void

@@ -39,6 +39,10 @@ struct sql_write {
 	const char *state_schema; /* NULL: no checkpoint (canary) */
 };
 
+/* COPY of every row: what sql_read() selects, without its filter. */
+void sql_copy(struct buf *sql, const struct sql_view *v,
+	const struct copy_range *part);
+
 /* Parameters: $1 tid[], then old and new text[] per column, and int8[] marks
  * if any, then, with a checkpoint, pos, run, leaf, chunk, epoch and the lease
  * in seconds. */

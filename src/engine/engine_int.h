@@ -8,8 +8,8 @@
 #ifndef PGREKEY_ENGINE_INT_H
 #define PGREKEY_ENGINE_INT_H
 
+#include "crew_int.h"
 #include "rotate.h"
-#include "stop.h"
 
 /* Windows that a worker keeps in rotation: batch j of each, then j + 1. With
  * fewer, the snapshots of other workers stop the pruning that lets the next
@@ -46,12 +46,11 @@ struct engine {
 	int64_t lock_ms, statement_ms;
 
 	struct stop stop;
+	struct crew crew;
 	int64_t started_ms;    /* monotonic */
 	pthread_mutex_t mutex; /* for what follows */
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */
-	pthread_cond_t idle;   /* no worker runs any more */
-	int workers_running;
 	enum end end;
 	struct err err;
 	char note[512];
@@ -74,7 +73,6 @@ struct row_list {
 
 struct worker {
 	struct engine *e;
-	pthread_t thread;
 	pthread_mutex_t mutex; /* for pg while another thread may cancel */
 	struct pg *pg;
 	struct state state;
@@ -193,10 +191,5 @@ void spec_done(struct run_spec *spec);
 
 struct rows *engine_rows(const struct engine *e, const struct leaf *leaf);
 bool engine_selects(const struct engine *e, const struct leaf *leaf);
-
-/* -- progress.c ------------------------------------------------------------ */
-
-/* Shows how far the run is until no worker runs any more. */
-void progress_watch(struct engine *e, struct state *s);
 
 #endif

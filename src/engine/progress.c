@@ -3,7 +3,7 @@
  * then. Percent is by blocks, which is exact; rows are never guessed.
  */
 #include "clock.h"
-#include "engine_int.h"
+#include "crew_int.h"
 #include "log.h"
 #include "text.h"
 #include <stdio.h>
@@ -47,7 +47,7 @@ add_eta(struct buf *line, double seconds)
 static void
 describe(struct buf *line, struct meter *m, const struct progress *p)
 {
-	struct sample now = {clock_ms(), p->rewritten, p->done, p->pass};
+	struct sample now = {clock_ms(), p->values, p->done, p->pass};
 	struct sample *old =
 		&m->sample[m->count < SAMPLES ? 0 : m->count % SAMPLES];
 	double blocks = 0, values = 0;
@@ -60,20 +60,21 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 	}
 	m->sample[m->count++ % SAMPLES] = now;
 	buf_reset(line);
-	if (p->pass == 0) {
+	if (p->pass == 0 && p->blocks == 0) {
 		buf_adds(line, "nothing to rewrite so far, proving");
 		return;
 	}
 	if (p->blocks == 0) {
 		buf_addf(line, "pass %lld done, proving  ", (long long)p->pass);
-		text_grouped(line, p->rewritten);
+		text_grouped(line, p->values);
 		buf_adds(line, " values rewritten");
 		return;
 	}
-	buf_addf(line, "pass %lld  %s  %.0f %%  ", (long long)p->pass,
-		p->table[0] ? p->table : "...",
+	if (p->pass > 0)
+		buf_addf(line, "pass %lld  ", (long long)p->pass);
+	buf_addf(line, "%s  %.0f %%  ", p->table[0] ? p->table : "...",
 		100.0 * (double)p->done / (double)p->blocks);
-	text_grouped(line, p->rewritten);
+	text_grouped(line, p->values);
 	buf_adds(line, " values");
 	if (values > 0) {
 		buf_adds(line, "  ");
@@ -84,24 +85,13 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 		add_eta(line, (double)(p->blocks - p->done) / blocks);
 }
 
-/* Progress is a courtesy: a lost connection is the workers' business to
- * report. */
-static bool
-ask(struct progress *ret, struct state *s)
-{
-	struct err ignored;
-
-	return s->pg && !pg_lost(s->pg) &&
-	       state_progress(ret, s, &ignored) == 0;
-}
-
 static void
-show(struct state *s, struct meter *m)
+show(const struct watch *w, struct meter *m)
 {
 	struct progress p;
 	struct buf line;
 
-	if (!ask(&p, s))
+	if (!w->ask(&p, w->ctx))
 		return;
 	buf_init(&line, 1024);
 	describe(&line, m, &p);
@@ -112,9 +102,9 @@ show(struct state *s, struct meter *m)
 	buf_done(&line);
 }
 
-/* Waits a tick; false when no worker runs any more. */
+/* Waits a tick; false when nobody works any more. */
 static bool
-wait_tick(struct engine *e)
+wait_tick(struct crew *c)
 {
 	struct timespec until;
 	bool running;
@@ -125,16 +115,16 @@ wait_tick(struct engine *e)
 		until.tv_nsec -= 1000000000L;
 		until.tv_sec++;
 	}
-	pthread_mutex_lock(&e->mutex);
-	if (e->workers_running > 0)
-		pthread_cond_timedwait(&e->idle, &e->mutex, &until);
-	running = e->workers_running > 0;
-	pthread_mutex_unlock(&e->mutex);
+	pthread_mutex_lock(&c->mutex);
+	if (c->running > 0)
+		pthread_cond_timedwait(&c->idle, &c->mutex, &until);
+	running = c->running > 0;
+	pthread_mutex_unlock(&c->mutex);
 	return running;
 }
 
 void
-progress_watch(struct engine *e, struct state *s)
+progress_watch(const struct watch *w)
 {
 	int64_t every = log_is_terminal() ? TERMINAL_MS : LOG_MS;
 	int64_t last = clock_ms(), now;
@@ -142,18 +132,18 @@ progress_watch(struct engine *e, struct state *s)
 	struct progress begin;
 
 	/* What others did before is not our speed. */
-	if (!e->o->job.quiet && ask(&begin, s))
+	if (!w->quiet && w->ask(&begin, w->ctx))
 		m.sample[m.count++] = (struct sample){
-			last, begin.rewritten, begin.done, begin.pass};
-	while (wait_tick(e)) {
+			last, begin.values, begin.done, begin.pass};
+	while (wait_tick(w->crew)) {
 		now = clock_ms();
-		if (e->o->job.max_runtime_ms > 0 &&
-			now - e->started_ms >= e->o->job.max_runtime_ms)
-			stop_request(&e->stop, STOP_SOON);
-		if (atomic_exchange(&e->stop.progress, false) ||
-			(!e->o->job.quiet && now - last >= every)) {
+		if (w->max_runtime_ms > 0 &&
+			now - w->started_ms >= w->max_runtime_ms)
+			stop_request(w->stop, STOP_SOON);
+		if (atomic_exchange(&w->stop->progress, false) ||
+			(!w->quiet && now - last >= every)) {
 			last = now;
-			show(s, &m);
+			show(w, &m);
 		}
 	}
 	log_progress("");

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WORKER_STACK ((size_t)1 << 20)
-
 /* -- setting up ------------------------------------------------------------ */
 
 static void
@@ -32,25 +30,14 @@ cancel_workers(void *ctx)
 }
 
 static void
-init_locks(struct engine *e)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&e->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&e->idle, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-static void
 engine_init(struct engine *e, const struct rotate_options *o)
 {
 	struct buf schema;
 
 	*e = (struct engine){.o = o};
 	e->started_ms = clock_ms();
-	init_locks(e);
+	pthread_mutex_init(&e->mutex, NULL);
+	crew_init(&e->crew, (size_t)o->workers);
 	buf_init(&schema, 1024);
 	quote_ident(&schema, o->job.state_schema);
 	e->schema = xstrdup(buf_str(&schema));
@@ -77,7 +64,7 @@ engine_done(struct engine *e)
 	free(e->selection.oid);
 	spec_done(&e->spec);
 	free(e->schema);
-	pthread_cond_destroy(&e->idle);
+	crew_done(&e->crew);
 	pthread_mutex_destroy(&e->mutex);
 }
 
@@ -109,36 +96,20 @@ load_catalog(struct engine *e, struct pg *pg, struct err *err)
 static int
 start_worker(struct engine *e, struct worker *w, struct err *err)
 {
-	pthread_attr_t attr;
-	int rc;
-
 	if (worker_init(w, e, err) < 0) {
 		worker_done(w);
 		return -1;
 	}
 	pthread_mutex_lock(&e->mutex);
 	e->workers++;
-	e->workers_running++;
 	pthread_mutex_unlock(&e->mutex);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, WORKER_STACK);
-	rc = pthread_create(&w->thread, &attr, worker_main, w);
-	pthread_attr_destroy(&attr);
-	if (rc == 0)
-		return 0;
-	pthread_mutex_lock(&e->mutex);
-	e->workers--;
-	e->workers_running--;
-	pthread_mutex_unlock(&e->mutex);
-	worker_done(w);
-	return err_set(err, ERR_BUG, "cannot start a thread");
+	return crew_start(&e->crew, worker_main, w, err);
 }
 
 static void
 join_workers(struct engine *e)
 {
-	for (int64_t i = 0; i < e->workers; i++)
-		pthread_join(e->worker[i].thread, NULL);
+	crew_join(&e->crew);
 	/* From here on no signal reaches their connections. */
 	pthread_mutex_lock(&e->mutex);
 	while (e->workers > 0)
@@ -148,10 +119,31 @@ join_workers(struct engine *e)
 	pthread_mutex_unlock(&e->mutex);
 }
 
+/* Progress is a courtesy: a lost connection is the workers' business to
+ * report. */
+static bool
+ask_progress(struct progress *ret, void *ctx)
+{
+	struct state *s = ctx;
+	struct err ignored;
+
+	return s->pg && !pg_lost(s->pg) &&
+	       state_progress(ret, s, &ignored) == 0;
+}
+
 /* One generation of workers: until the run is over, or the leaves change. */
 static int
 run_workers(struct engine *e, struct state *s, struct err *err)
 {
+	struct watch watch = {
+		.crew = &e->crew,
+		.stop = &e->stop,
+		.started_ms = e->started_ms,
+		.max_runtime_ms = e->o->job.max_runtime_ms,
+		.quiet = e->o->job.quiet,
+		.ask = ask_progress,
+		.ctx = s,
+	};
 	int rc = 0;
 
 	e->end = END_NONE;
@@ -160,7 +152,7 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 		rc = start_worker(e, &e->worker[i], err);
 	if (rc < 0)
 		stop_request(&e->stop, STOP_SOON);
-	progress_watch(e, s);
+	progress_watch(&watch);
 	join_workers(e);
 	return rc;
 }

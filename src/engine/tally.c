@@ -45,23 +45,42 @@ new_key(struct tally_column *c, struct slice id)
 	k->id = xasprintf("%.*s", (int)(id.len < 200 ? id.len : 200),
 		(const char *)id.ptr);
 	k->values = 0;
+	k->oldest = k->newest = 0;
 	return k;
 }
 
-void
-tally_key(struct tally_column *c, struct slice id, int64_t values)
+static struct key_count *
+count_key(struct tally_column *c, struct slice id, int64_t values)
 {
 	struct key_count *k = find_key(c, id);
 
 	if (!k)
 		k = new_key(c, id);
 	k->values += values;
+	return k;
+}
+
+void
+tally_key(struct tally_column *c, struct slice id, int64_t values)
+{
+	count_key(c, id, values);
+}
+
+static void
+widen(struct key_count *k, uint64_t oldest, uint64_t newest)
+{
+	if (k->newest == 0 || oldest < k->oldest)
+		k->oldest = oldest;
+	if (newest > k->newest)
+		k->newest = newest;
 }
 
 void
 tally_judged(struct tally_column *c, const struct judgement *j,
 	const struct keyring *ring)
 {
+	struct key_count *k;
+
 	c->verdict[j->verdict]++;
 	c->nested += j->nested;
 	c->mislabelled += j->mislabelled;
@@ -69,10 +88,13 @@ tally_judged(struct tally_column *c, const struct judgement *j,
 	c->findings += j->blocks;
 	c->left += j->rewrite;
 	/* By the key that made it; where nobody knows that, by the label. */
-	if (j->key >= 0)
-		tally_key(c, slice_str(ring->key[j->key].id), 1);
-	else if (j->label.len > 0)
+	if (j->key >= 0) {
+		k = count_key(c, slice_str(ring->key[j->key].id), 1);
+		if (j->timed)
+			widen(k, j->time, j->time);
+	} else if (j->label.len > 0) {
 		tally_key(c, j->label, 1);
+	}
 }
 
 /* -- by name --------------------------------------------------------------- */
@@ -153,4 +175,11 @@ void
 tally_merge(struct tally_column *ret, const struct tally_column *c)
 {
 	tally_each(c, merge_number, ret);
+	for (size_t i = 0; i < c->keys; i++) {
+		const struct key_count *k = &c->key[i];
+
+		if (k->newest > 0)
+			widen(count_key(ret, slice_str(k->id), 0), k->oldest,
+				k->newest);
+	}
 }

@@ -173,9 +173,6 @@ worker_main(void *ctx)
 		pg_rollback(w->pg);
 		state_give_back(&w->state);
 	}
-	pthread_mutex_lock(&w->e->mutex);
-	if (--w->e->workers_running == 0)
-		pthread_cond_signal(&w->e->idle);
-	pthread_mutex_unlock(&w->e->mutex);
+	crew_leave(&w->e->crew);
 	return NULL;
 }

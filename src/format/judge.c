@@ -1,76 +1,7 @@
-#include "judge.h"
-#include "secret.h"
-#include <stdlib.h>
+#include "judge_int.h"
 
 /* Envelopes within envelopes that are followed; deeper ones are left alone. */
 #define NESTED_MAX 8
-
-struct judge {
-	struct judge_options options;
-	struct fernet *work;
-	struct fernet *check; /* made separately: opens what work sealed */
-	struct format_scratch scratch;
-	struct format_scratch inner; /* scratch of nested envelopes */
-	struct buf plain;
-	struct buf deeper; /* plaintext of a nested envelope */
-	struct buf again;  /* plaintext of the new envelope */
-	struct buf fresh;
-	struct buf label; /* scratch is reused before the caller reads it */
-	struct iv_pool ivs;
-};
-
-/* A value is bounded by the policy; this only stops runaways. */
-#define BUF_MAX ((size_t)1 << 30)
-
-int
-judge_new(struct judge **ret, const struct judge_options *options,
-	struct err *err)
-{
-	struct judge *j = xcalloc(1, sizeof(*j));
-
-	j->options = *options;
-	format_scratch_init(&j->scratch, BUF_MAX);
-	format_scratch_init(&j->inner, BUF_MAX);
-	buf_init_secret(&j->plain, BUF_MAX);
-	buf_init_secret(&j->deeper, BUF_MAX);
-	buf_init_secret(&j->again, BUF_MAX);
-	buf_init(&j->fresh, BUF_MAX);
-	buf_init(&j->label, BUF_MAX);
-	if (fernet_new(&j->work, options->ring, err) < 0 ||
-		fernet_new(&j->check, options->ring, err) < 0) {
-		judge_free(j);
-		return -1;
-	}
-	*ret = j;
-	return 0;
-}
-
-void
-judge_free(struct judge *j)
-{
-	if (!j)
-		return;
-	fernet_free(j->work);
-	fernet_free(j->check);
-	format_scratch_done(&j->scratch);
-	format_scratch_done(&j->inner);
-	buf_done(&j->plain);
-	buf_done(&j->deeper);
-	buf_done(&j->again);
-	buf_done(&j->fresh);
-	buf_done(&j->label);
-	free(j);
-}
-
-void
-judge_preset_ivs(struct judge *j, const unsigned char *ivs, size_t count)
-{
-	size_t len = count * FERNET_IV;
-
-	/* The pool is handed out from its end. */
-	memcpy(j->ivs.bytes + sizeof(j->ivs.bytes) - len, ivs, len);
-	j->ivs.left = len;
-}
 
 const struct keyring *
 judge_ring(const struct judge *j)
@@ -86,6 +17,12 @@ is_primary(const struct judge *j, size_t key)
 	return ring->has_primary && key == ring->primary;
 }
 
+static uint32_t
+watched(const struct judge *j, size_t key)
+{
+	return j->options.watch ? j->options.watch[key] : 0;
+}
+
 /* -- verdicts -------------------------------------------------------------- */
 
 static void
@@ -93,6 +30,7 @@ leave(struct judgement *ret, enum verdict verdict, const char *what)
 {
 	ret->verdict = verdict;
 	ret->blocks = true;
+	ret->unread = true;
 	ret->what = what;
 }
 
@@ -142,6 +80,7 @@ judge_opened(struct judgement *ret, struct judge *j,
 	bool primary = is_primary(j, o->key);
 
 	ret->key = (long)o->key;
+	ret->watched = watched(j, o->key);
 	ret->timed = true;
 	ret->time = o->time;
 	ret->mislabelled =
@@ -183,6 +122,7 @@ judge_sealed(struct judgement *ret, struct judge *j,
 		break;
 	case OPENED_CORRUPT:
 		ret->key = (long)o->key;
+		ret->watched = watched(j, o->key);
 		leave(ret, VERDICT_CORRUPT, o->what);
 		break;
 	case OPENED_MALFORMED:
@@ -228,8 +168,12 @@ judge_nested(struct judgement *ret, struct judge *j,
 	*whole = true;
 	for (int depth = 0; descend(j, policy, carrier, &o, &kind); depth++) {
 		ret->nested = true;
+		if (kind == ENVELOPE_SEALED &&
+			(o.result == OPENED_OK || o.result == OPENED_CORRUPT))
+			ret->watched |= watched(j, o.key);
 		if (o.result != OPENED_OK || o.lossy || depth == NESTED_MAX) {
 			*whole = false;
+			ret->unread = true;
 			break;
 		}
 		if (kind != ENVELOPE_SEALED)

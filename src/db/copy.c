@@ -1,0 +1,120 @@
+/*
+ * Reading by COPY in binary format: a header, then per row the number of
+ * fields and each as a length and bytes, then -1.
+ */
+#include "rows_int.h"
+
+#define HEAD 19 /* signature, flags, length of the extension */
+static const char signature[] = "PGCOPY\n\377\r\n";
+
+struct copy {
+	rows_fn fn;
+	void *ctx;
+	struct window row;
+	bool begun, broken;
+};
+
+struct cursor {
+	const unsigned char *p, *end;
+};
+
+static bool
+take(struct slice *ret, struct cursor *c, size_t n)
+{
+	if ((size_t)(c->end - c->p) < n)
+		return false;
+	*ret = slice_of(c->p, n);
+	c->p += n;
+	return true;
+}
+
+static bool
+take_head(struct cursor *c)
+{
+	struct slice s;
+
+	return take(&s, c, HEAD) &&
+	       memcmp(s.ptr, signature, sizeof(signature)) == 0 &&
+	       take(&s, c, rows_be32(s.ptr + HEAD - 4));
+}
+
+static bool
+take_field(struct slice *ret, struct cursor *c)
+{
+	struct slice s;
+	uint32_t len;
+
+	if (!take(&s, c, 4))
+		return false;
+	len = rows_be32(s.ptr);
+	*ret = (struct slice){0};
+	return len == UINT32_MAX || take(ret, c, len);
+}
+
+/* One row; *last is the end of the data. */
+static bool
+take_row(struct copy *x, struct cursor *c, bool *last)
+{
+	struct slice head, tid, bits, value[TARGET_COLUMNS_MAX];
+	size_t fields;
+
+	*last = false;
+	if (!take(&head, c, 2))
+		return false;
+	fields = (size_t)head.ptr[0] << 8 | head.ptr[1];
+	if (fields == 0xffff) {
+		*last = true;
+		return true;
+	}
+	if (fields != x->row.columns + 2 || !take_field(&tid, c) ||
+		tid.len != 6 || !take_field(&bits, c) || bits.len != 4)
+		return false;
+	for (size_t i = 0; i < x->row.columns; i++) {
+		if (!take_field(&value[i], c))
+			return false;
+	}
+	window_reset(&x->row, x->row.columns);
+	window_put(&x->row, rows_tid(tid), rows_be32(bits.ptr), value);
+	return true;
+}
+
+static bool
+copy_data(void *ctx, struct slice data)
+{
+	struct copy *x = ctx;
+	struct cursor c = {data.ptr, data.ptr + data.len};
+	bool last = false;
+
+	if (!x->begun && !take_head(&c)) {
+		x->broken = true;
+		return false;
+	}
+	x->begun = true;
+	while (c.p < c.end && !last) {
+		if (!take_row(x, &c, &last)) {
+			x->broken = true;
+			return false;
+		}
+		if (!last && !x->fn(x->ctx, &x->row))
+			return false;
+	}
+	return true;
+}
+
+int
+rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
+	rows_fn fn, void *ctx, struct err *err)
+{
+	struct copy x = {.fn = fn, .ctx = ctx};
+	int rc;
+
+	window_init(&x.row);
+	x.row.columns = r->leaf->conf->columns;
+	buf_reset(&r->sql);
+	sql_copy(&r->sql, &r->view, part);
+	rc = pg_copy_out(pg, buf_str(&r->sql), copy_data, &x, err);
+	window_done(&x.row);
+	if (rc == 0 && x.broken)
+		return err_set(err, ERR_BUG, "COPY sent what is no row");
+	return rc;
+}

@@ -1,0 +1,25 @@
+/*
+ * pg_conn_int.h - what the files that know libpq share.
+ */
+#ifndef PGREKEY_PG_CONN_INT_H
+#define PGREKEY_PG_CONN_INT_H
+
+#include "pg_int.h"
+#include <libpq-fe.h>
+
+struct pg {
+	PGconn *conn;
+	/* Made beforehand, so that another thread can use it. */
+	PGcancel *cancel;
+};
+
+/* Fill err and return -1. foreign_code: see struct pg_step. */
+int pg_fail_lost(struct pg *pg, struct err *err);
+int pg_fail_result(
+	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err);
+
+int pg_send_one(struct pg *pg, const char *sql, const struct pg_args *args,
+	int binary_result);
+bool pg_is_good(const PGresult *r);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * Results that are too large for memory: row by row, or as COPY sends them.
+ */
+#include "pg_conn_int.h"
+
+int
+pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
+	pg_row_fn fn, void *ctx, struct err *err)
+{
+	bool more = true;
+	PGresult *r;
+	int rc = 0;
+
+	if (!pg_send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
+		return pg_fail_lost(pg, err);
+	while ((r = PQgetResult(pg->conn)) != NULL) {
+		if (rc == 0 && !pg_is_good(r))
+			rc = pg_fail_result(pg, r, false, err);
+		if (rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
+			more = fn(ctx, (const struct pg_result *)r);
+		PQclear(r);
+		if (pg_lost(pg))
+			break;
+	}
+	if (rc == 0 && pg_lost(pg))
+		rc = pg_fail_lost(pg, err);
+	if (rc < 0)
+		pg_rollback(pg);
+	return rc;
+}
+
+/* The end of a COPY: what the server says after its last row. */
+static int
+end_copy(struct pg *pg, struct err *err)
+{
+	PGresult *r;
+	int rc = 0;
+
+	while ((r = PQgetResult(pg->conn)) != NULL) {
+		if (rc == 0 && !pg_is_good(r))
+			rc = pg_fail_result(pg, r, false, err);
+		PQclear(r);
+		if (pg_lost(pg))
+			break;
+	}
+	if (rc == 0 && pg_lost(pg))
+		rc = pg_fail_lost(pg, err);
+	return rc;
+}
+
+int
+pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
+	struct err *err)
+{
+	bool more = true;
+	PGresult *r;
+	char *data;
+	int n;
+
+	if (!PQsendQuery(pg->conn, sql))
+		return pg_fail_lost(pg, err);
+	r = PQgetResult(pg->conn);
+	if (PQresultStatus(r) != PGRES_COPY_OUT) {
+		n = pg_fail_result(pg, r, false, err);
+		PQclear(r);
+		pg_rollback(pg);
+		return n;
+	}
+	PQclear(r);
+	while ((n = PQgetCopyData(pg->conn, &data, 0)) > 0) {
+		if (more)
+			more = fn(ctx, slice_of(data, (size_t)n));
+		PQfreemem(data);
+	}
+	if (end_copy(pg, err) == 0)
+		return 0;
+	pg_rollback(pg);
+	return -1;
+}

@@ -1,0 +1,43 @@
+/*
+ * crew_int.h - threads that work until there is nothing left to do, and the
+ * one that waits for them, shows how far they are, and minds the time.
+ */
+#ifndef PGREKEY_CREW_INT_H
+#define PGREKEY_CREW_INT_H
+
+#include "state.h"
+#include "stop.h"
+
+/* One owner, which alone calls these functions but for crew_leave(). */
+struct crew {
+	pthread_mutex_t mutex; /* for running */
+	pthread_cond_t idle;   /* none runs any more */
+	int running;
+	pthread_t *thread;
+	size_t threads;
+};
+
+void crew_init(struct crew *c, size_t most);
+void crew_done(struct crew *c); /* after crew_join() */
+int crew_start(struct crew *c, void *(*main)(void *ctx), void *ctx,
+	struct err *err) MUST_CHECK;
+void crew_leave(struct crew *c); /* the last thing a thread does */
+void crew_join(struct crew *c);
+
+/* -- progress.c ------------------------------------------------------------ */
+
+struct watch {
+	struct crew *crew;
+	struct stop *stop;
+	int64_t started_ms;
+	int64_t max_runtime_ms; /* 0: no limit */
+	bool quiet;
+	/* Fills ret; false when it cannot say at the moment. */
+	bool (*ask)(struct progress *ret, void *ctx);
+	void *ctx;
+};
+
+/* Shows how far it is until nobody works any more. */
+void progress_watch(const struct watch *w);
+
+#endif

@@ -38,6 +38,7 @@ struct leaf {
 struct catalog {
 	struct leaf *leaf; /* in the order of the targets, then by oid */
 	size_t leaves;
+	bool standby; /* the server replays what another one writes */
 };
 
 enum catalog_mode {

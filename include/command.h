@@ -29,7 +29,8 @@ struct command {
 		struct err *err);
 };
 
-extern const struct command cmd_rotate, cmd_init, cmd_keygen, cmd_keys;
+extern const struct command cmd_rotate, cmd_verify, cmd_init, cmd_keygen,
+	cmd_keys;
 extern const struct command *const commands[]; /* NULL-terminated */
 
 #endif

@@ -15,6 +15,12 @@
 enum output_kind {
 	OUTPUT_TEXT,
 	OUTPUT_JSON,
+	OUTPUT_JUNIT,
+};
+
+enum snapshot_kind {
+	SNAPSHOT_RUN,   /* one over everything */
+	SNAPSHOT_RANGE, /* one per block range */
 };
 
 /* In the order of precedence. */
@@ -76,6 +82,10 @@ struct config {
 	bool print;             /* init --print, keygen --print */
 	int64_t max_runtime_ms; /* 0: no limit */
 	char **only;            /* labels, NULL-terminated, or NULL: all */
+	char **retire;          /* key ids, NULL-terminated, or NULL */
+	bool quick;
+	int64_t sample; /* thousandths of a percent; 0: everything */
+	enum snapshot_kind snapshot;
 	enum output_kind output;
 	char *argument; /* keygen ID */
 

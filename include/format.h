@@ -77,6 +77,11 @@ struct format_scratch {
 void format_scratch_init(struct format_scratch *s, size_t max);
 void format_scratch_done(struct format_scratch *s);
 
+#define FORMAT_LABEL_KEY 'k'
+#define FORMAT_LABEL_PLAINTEXT 'p'
+#define FORMAT_LABEL_RAW 'r'
+#define FORMAT_LABEL_OTHER 'o'
+
 struct format {
 	const char *name; /* as written in the configuration */
 
@@ -87,6 +92,12 @@ struct format {
 	 * text value as a whole. */
 	void (*sql_current)(struct buf *sql, const char *column,
 		enum carrier carrier, const char *key_id);
+
+	/* Appends a text expression: what the server can read off a value,
+	 * as one of the letters below, with the key id behind FORMAT_LABEL_KEY.
+	 * NULL for NULL. */
+	void (*sql_label)(
+		struct buf *sql, const char *column, enum carrier carrier);
 
 	/* Appends the length in characters that a text value will have once
 	 * it is sealed under key_id; 0 for what would be left as it is. */

@@ -19,6 +19,7 @@ enum option_type {
 	OPTION_UINT,
 	OPTION_DURATION, /* kept in milliseconds */
 	OPTION_SIZE,     /* kept in bytes */
+	OPTION_PERCENT,  /* kept in thousandths */
 	OPTION_ENUM,     /* one of words[]; their order is the enum's */
 	OPTION_IDENTIFIER,
 	OPTION_TABLE,   /* schema and table of a struct target */

@@ -25,6 +25,8 @@ struct outcome {
 
 void outcome_init(struct outcome *ret, const struct job *job);
 void outcome_done(struct outcome *ret, const struct job *job);
+/* Frees the texts of a finding that owns them. */
+void finding_done(struct finding *f);
 /* Copies the finding; its verdict is static text. */
 void outcome_add_finding(struct outcome *ret, const struct finding *f);
 /* Notes why it stopped early; returns ERR_STOPPED. */

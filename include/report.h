@@ -1,7 +1,7 @@
 /*
  * report.h - what a run did, for people and for programs.
  *
- * One record of facts (struct outcome), one renderer per audience. The
+ * One record of facts per command, one renderer per audience. The
  * JSON is versioned and stable; docs/architecture.md names its members. Rows
  * are named by their primary key or ctid, never by content.
  */
@@ -9,10 +9,19 @@
 #define PGREKEY_REPORT_H
 
 #include "rotate.h"
+#include "verify.h"
 
-void report_text(struct buf *ret, const struct outcome *outcome,
+void report_rotate_text(struct buf *ret, const struct outcome *outcome,
 	const struct rotate_options *o, int status);
-void report_json(struct buf *ret, const struct outcome *outcome,
+void report_rotate_json(struct buf *ret, const struct outcome *outcome,
 	const struct rotate_options *o, int status);
+
+void report_verify_text(struct buf *ret, const struct verify_outcome *outcome,
+	const struct verify_options *o, int status);
+void report_verify_json(struct buf *ret, const struct verify_outcome *outcome,
+	const struct verify_options *o, int status);
+/* One test case per column and check, as CI systems read them. */
+void report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
+	const struct verify_options *o, int status);
 
 #endif

@@ -176,6 +176,30 @@ struct copy_range {
 int rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	rows_fn fn, void *ctx, struct err *err) MUST_CHECK;
 
+/* Size of the leaf now. */
+int rows_blocks(int64_t *ret, struct pg *pg, const struct leaf *leaf,
+	struct err *err) MUST_CHECK;
+
+/* What the server can read off a value by itself. */
+enum label_kind {
+	LABEL_NULL,
+	LABEL_SEALED,    /* key is the label */
+	LABEL_PLAINTEXT, /* marked, not encrypted */
+	LABEL_RAW,
+	LABEL_OTHER,
+};
+
+struct label {
+	enum label_kind kind;
+	const char *key;
+	int64_t values;
+};
+
+/* Counts the labels of a column: fn is called once for each. */
+typedef void (*label_fn)(void *ctx, const struct label *label);
+int rows_labels(struct rows *r, struct pg *pg, size_t column, label_fn fn,
+	void *ctx, struct err *err) MUST_CHECK;
+
 /* Does a look at a few places find a value that is not current? Cheap. */
 int rows_glance(
 	bool *ret, struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;

@@ -226,6 +226,11 @@ int state_fence(struct state *s, const struct selection *sel,
 	const struct fence_wait *wait, char who[256],
 	struct err *err) MUST_CHECK;
 
+/* The same on a standby, where locks of the primary do not show: every
+ * transaction that had written anything, as far as it was replayed. */
+int state_fence_standby(struct state *s, const struct fence_wait *wait,
+	char who[256], struct err *err) MUST_CHECK;
+
 /* Did the last pass over some leaf leave nothing but what others hold? */
 int state_is_waiting(bool *ret, struct state *s, struct err *err) MUST_CHECK;
 

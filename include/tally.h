@@ -32,6 +32,13 @@ struct tally_column {
 };
 
 void tally_column_done(struct tally_column *c);
+
+/* One per target and column: ret[target][column]. */
+struct tally_column **tally_table_new(
+	const struct target *target, size_t targets);
+void tally_table_free(struct tally_column **table, const struct target *target,
+	size_t targets); /* NULL is fine */
+
 int64_t tally_scanned(const struct tally_column *c);
 void tally_key(struct tally_column *c, struct slice id, int64_t values);
 

@@ -1,7 +1,7 @@
 #include "command.h"
+#include "job_int.h"
 #include "log.h"
 #include "report.h"
-#include "job_int.h"
 #include <stdio.h>
 
 #define REPORT_MAX ((size_t)1 << 30)
@@ -23,16 +23,16 @@ print_schema_help(const struct rotate_options *o, const struct err *why)
 }
 
 static void
-print_report(const struct outcome *outcome,
-	const struct rotate_options *o, enum output_kind output, int status)
+print_report(const struct outcome *outcome, const struct rotate_options *o,
+	enum output_kind output, int status)
 {
 	struct buf text;
 
 	buf_init(&text, REPORT_MAX);
 	if (output == OUTPUT_JSON)
-		report_json(&text, outcome, o, status);
+		report_rotate_json(&text, outcome, o, status);
 	else if (!o->job.quiet || status != ERR_NONE)
-		report_text(&text, outcome, o, status);
+		report_rotate_text(&text, outcome, o, status);
 	if (text.len > 0)
 		fwrite(text.ptr, 1, text.len, stdout);
 	buf_done(&text);

@@ -2,6 +2,7 @@
 
 const struct command *const commands[] = {
 	&cmd_rotate,
+	&cmd_verify,
 	&cmd_init,
 	&cmd_keygen,
 	&cmd_keys,

@@ -109,6 +109,7 @@ config_free(struct config *c)
 	free(c->target);
 	free(c->file);
 	list_free(c->only);
+	list_free(c->retire);
 	free(c->argument);
 	free(c->origin);
 	*c = (struct config){0};

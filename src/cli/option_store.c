@@ -61,6 +61,9 @@ option_describe(struct buf *out, const struct option *o)
 	case OPTION_SIZE:
 		describe_range(out, o, "a size", value_add_size);
 		return true;
+	case OPTION_PERCENT:
+		describe_range(out, o, "a percentage", value_add_percent);
+		return true;
 	case OPTION_ENUM:
 		describe_words(out, o->words);
 		return true;
@@ -263,6 +266,8 @@ option_store(const struct option *o, void *record, const char *name,
 		return store_number(o, field, text, value_duration, err);
 	case OPTION_SIZE:
 		return store_number(o, field, text, value_size, err);
+	case OPTION_PERCENT:
+		return store_number(o, field, text, value_percent, err);
 	case OPTION_ENUM:
 		return store_word(o, field, text, err);
 	case OPTION_IDENTIFIER:

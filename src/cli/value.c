@@ -1,5 +1,6 @@
 #include "value_int.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct unit {
@@ -67,6 +68,25 @@ bool
 value_size(int64_t *ret, const char *text)
 {
 	return parse(ret, text, size_units);
+}
+
+bool
+value_percent(int64_t *ret, const char *text)
+{
+	const char *dot = strchr(text, '.');
+	char digits[24];
+	int n;
+
+	if (!dot)
+		n = snprintf(digits, sizeof(digits), "%.16s000", text);
+	else if (dot > text && dot[1] && strlen(dot + 1) <= 3)
+		n = snprintf(digits, sizeof(digits), "%.*s%s%.*s",
+			(int)(dot - text), text, dot + 1,
+			(int)(3 - strlen(dot + 1)), "000");
+	else
+		return false;
+	return n > 0 && (size_t)n < sizeof(digits) && strlen(text) <= 16 &&
+	       value_uint(ret, digits);
 }
 
 bool
@@ -180,4 +200,10 @@ list_add_items(char ***list, const char *text)
 		list_add(list, *item);
 	free(items);
 	return true;
+}
+
+void
+value_add_percent(struct buf *out, int64_t thousandths)
+{
+	buf_addf(out, "%g", (double)thousandths / 1000);
 }

@@ -12,11 +12,13 @@
 bool value_uint(int64_t *ret, const char *text);     /* digits */
 bool value_duration(int64_t *ret, const char *text); /* ms; 500ms 30s 5m 2h */
 bool value_size(int64_t *ret, const char *text);     /* 4096 512B 8MiB 1GiB */
+bool value_percent(int64_t *ret, const char *text);  /* thousandths; 2.5 */
 bool value_bool(bool *ret, const char *text); /* on yes true 1 off no false 0 */
 
 /* In the largest unit that is exact. */
 void value_add_duration(struct buf *out, int64_t ms);
 void value_add_size(struct buf *out, int64_t bytes);
+void value_add_percent(struct buf *out, int64_t thousandths);
 
 /* A copy without the blanks around it. */
 char *trim_dup(const char *text, size_t len);

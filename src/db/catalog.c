@@ -239,7 +239,7 @@ load_target(struct catalog *c, const struct loader *load,
 }
 
 static int
-check_server(struct loader *load, struct err *err)
+check_server(bool *standby, struct loader *load, struct err *err)
 {
 	struct pg_result *r;
 	int rc = 0;
@@ -250,7 +250,8 @@ check_server(struct loader *load, struct err *err)
 		    NULL, err) < 0)
 		return -1;
 	load->role = xstrdup(pg_text(r, 0, 2));
-	if (load->writing && pg_bool(r, 0, 0)) {
+	*standby = pg_bool(r, 0, 0);
+	if (load->writing && *standby) {
 		rc = err_set(err, ERR_DB,
 			"the server is a standby and cannot be written to");
 		err_hint(err, "connect to the primary, for example with "
@@ -291,7 +292,7 @@ catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
 	struct catalog c = {0};
 	int rc;
 
-	rc = check_server(&load, err);
+	rc = check_server(&c.standby, &load, err);
 	for (size_t i = 0; i < targets && rc == 0; i++)
 		rc = load_target(&c, &load, &target[i], i, err);
 	if (rc == 0)

@@ -91,30 +91,89 @@ still_there(bool *ret, struct state *s, const char *list, char who[256],
 	return 0;
 }
 
+typedef int (*still_fn)(bool *ret, struct state *s, const char *list,
+	char who[256], struct err *err);
+
+/* Until all of the list have ended, or the time is over. */
+static int
+wait_for(struct state *s, const char *list, still_fn still,
+	const struct fence_wait *wait, char who[256], struct err *err)
+{
+	int64_t until = clock_ms() + wait->ms;
+	bool there = strcmp(list, "{}") != 0;
+	int rc = 0;
+
+	for (long nap = 10; there; nap = nap < 500 ? 2 * nap : 500) {
+		rc = still(&there, s, list, who, err);
+		if (rc < 0 || !there || clock_ms() >= until ||
+			wait->stopping(wait->ctx))
+			break;
+		clock_sleep_ms(nap);
+	}
+	return rc;
+}
+
 int
 state_fence(struct state *s, const struct selection *sel,
 	const struct fence_wait *wait, char who[256], struct err *err)
 {
-	int64_t until = clock_ms() + wait->ms;
-	bool there = true;
 	struct buf list;
 	int rc;
 
 	who[0] = '\0';
 	buf_init(&list, (size_t)1 << 20);
 	rc = list_holders(&list, s, sel, write_modes, err);
-	if (rc == 0 && list.len == 2) /* {} */
-		there = false;
-	for (long nap = 10; rc == 0 && there; nap = nap < 500 ? 2 * nap : 500) {
-		rc = still_there(&there, s, buf_str(&list), who, err);
-		if (rc < 0 || !there || clock_ms() >= until ||
-			wait->stopping(wait->ctx))
-			break;
-		clock_sleep_ms(nap);
-	}
+	if (rc == 0)
+		rc = wait_for(s, buf_str(&list), still_there, wait, who, err);
 	buf_done(&list);
 	return rc;
 }
+
+/* -- on a standby ---------------------------------------------------------- */
+
+static int
+still_running(bool *ret, struct state *s, const char *list, char who[256],
+	struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_text(&args, list);
+	if (pg_query(&r, s->pg,
+		    "SELECT count(*) FROM pg_catalog.pg_snapshot_xip("
+		    "pg_catalog.pg_current_snapshot()) AS x(id)"
+		    " WHERE x.id = ANY ($1::xid8[])",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_int(r, 0, 0) > 0;
+	who[0] = '\0';
+	if (*ret)
+		snprintf(who, 256, "%s of the primary's transactions",
+			pg_text(r, 0, 0));
+	pg_free(r);
+	return 0;
+}
+
+int
+state_fence_standby(struct state *s, const struct fence_wait *wait,
+	char who[256], struct err *err)
+{
+	struct pg_result *r;
+	int rc;
+
+	who[0] = '\0';
+	if (pg_query(&r, s->pg,
+		    "SELECT coalesce(pg_catalog.array_agg(x.id), '{}')::text"
+		    " FROM pg_catalog.pg_snapshot_xip("
+		    "pg_catalog.pg_current_snapshot()) AS x(id)",
+		    NULL, err) < 0)
+		return -1;
+	rc = wait_for(s, pg_text(r, 0, 0), still_running, wait, who, err);
+	pg_free(r);
+	return rc;
+}
+
+/* -- who holds locks ------------------------------------------------------- */
 
 int
 state_lockers(struct state *s, const struct selection *sel, char who[256],

@@ -127,7 +127,7 @@ window_put(struct window *w, struct tid tid, uint32_t oversize,
 void
 window_add(struct window *w, const struct pg_result *row)
 {
-	struct slice value[TARGET_COLUMNS_MAX];
+	struct slice value[TARGET_COLUMNS_MAX] = {{0}};
 
 	for (size_t i = 0; i < w->columns; i++)
 		value[i] = pg_is_null(row, 0, (int)i + 2)

@@ -39,6 +39,13 @@ struct sql_write {
 	const char *state_schema; /* NULL: no checkpoint (canary) */
 };
 
+/* Parts of a statement: t.ctid within the range; AND the target's condition. */
+void sql_add_range(struct buf *sql, const struct range *r);
+void sql_add_where(struct buf *sql, const struct leaf *leaf);
+
+/* Labels of a column and how often each occurs. */
+void sql_labels(struct buf *sql, const struct sql_view *v, size_t column);
+
 /* COPY of every row: what sql_read() selects, without its filter. */
 void sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part);

@@ -79,25 +79,72 @@ rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	return pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err);
 }
 
+/* -- labels ---------------------------------------------------------------- */
+
+int
+rows_labels(struct rows *r, struct pg *pg, size_t column, label_fn fn,
+	void *ctx, struct err *err)
+{
+	struct pg_result *result;
+
+	buf_reset(&r->sql);
+	sql_labels(&r->sql, &r->view, column);
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return -1;
+	for (int i = 0; i < pg_rows(result); i++) {
+		const char *text = pg_text(result, i, 0);
+		struct label l = {
+			.key = "",
+			.values = pg_int(result, i, 1),
+		};
+
+		if (pg_is_null(result, i, 0)) {
+			l.kind = LABEL_NULL;
+		} else if (text[0] == FORMAT_LABEL_KEY) {
+			l.kind = LABEL_SEALED;
+			l.key = text + 1;
+		} else if (text[0] == FORMAT_LABEL_PLAINTEXT) {
+			l.kind = LABEL_PLAINTEXT;
+		} else {
+			l.kind = text[0] == FORMAT_LABEL_RAW ? LABEL_RAW
+							     : LABEL_OTHER;
+		}
+		fn(ctx, &l);
+	}
+	pg_free(result);
+	return 0;
+}
+
 /* -- a glance -------------------------------------------------------------- */
 
 #define GLANCES 8
 #define GLANCE_BLOCKS 4
 
 int
-rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
+rows_blocks(
+	int64_t *ret, struct pg *pg, const struct leaf *leaf, struct err *err)
 {
 	struct pg_args args = {0};
+	struct pg_result *result;
+
+	pg_arg_int(&args, leaf->oid);
+	if (pg_query(&result, pg, "SELECT pg_catalog.pg_relation_size($1::oid)",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_int(result, 0, 0) / BLOCK_BYTES;
+	pg_free(result);
+	return 0;
+}
+
+int
+rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
+{
 	struct pg_result *result;
 	int64_t blocks;
 
 	*ret = false;
-	pg_arg_int(&args, r->leaf->oid);
-	if (pg_query(&result, pg, "SELECT pg_catalog.pg_relation_size($1::oid)",
-		    &args, err) < 0)
+	if (rows_blocks(&blocks, pg, r->leaf, err) < 0)
 		return -1;
-	blocks = pg_int(result, 0, 0) / BLOCK_BYTES;
-	pg_free(result);
 	for (int64_t i = 0; i < GLANCES && !*ret; i++) {
 		uint32_t at = (uint32_t)(blocks * i / GLANCES);
 		struct range range = {{at, 0}, {at + GLANCE_BLOCKS, 0}};

@@ -155,7 +155,6 @@ struct inspection {
 int inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
 	struct judge *j, int64_t max_findings, struct err *err) MUST_CHECK;
 void inspection_done(struct inspection *i, const struct leaf *leaf);
-void finding_done(struct finding *f);
 
 /* -- preflight.c ----------------------------------------------------------- */
 

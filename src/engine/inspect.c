@@ -2,6 +2,7 @@
  * One leaf as one snapshot shows it: the server counts what it can tell is
  * current, everything else is opened and judged here.
  */
+#include "cell_int.h"
 #include "engine_int.h"
 #include <stdlib.h>
 
@@ -42,27 +43,6 @@ keep_finding(struct inspector *in, const struct judgement *j, size_t column,
 	};
 }
 
-static int
-judge_cell(struct judgement *j, struct inspector *in, const struct window *row,
-	size_t column)
-{
-	const struct cell *c = &row->cell[column];
-
-	if (c->oversize) { /* never fetched */
-		*j = (struct judgement){
-			.verdict = VERDICT_OVERSIZE,
-			.blocks = true,
-			.key = -1,
-			.inner_key = -1,
-			.what = "over max_value_bytes",
-		};
-		return 0;
-	}
-	return judge_value(j, in->judge, &in->leaf->conf->policy,
-		in->leaf->column[column].carrier, window_value(row, c),
-		in->err);
-}
-
 static bool
 inspect_row(void *ctx, const struct window *row)
 {
@@ -73,7 +53,7 @@ inspect_row(void *ctx, const struct window *row)
 	for (size_t i = 0; i < row->columns; i++) {
 		if (!row->cell[i].present)
 			continue;
-		in->rc = judge_cell(&j, in, row, i);
+		in->rc = judge_cell(&j, in->judge, in->leaf, row, i, in->err);
 		if (in->rc < 0)
 			return false;
 		tally_judged(&in->ret->column[i], &j, in->ring);
@@ -146,15 +126,6 @@ inspect_leaf(struct inspection *ret, struct rows *r, struct pg *pg,
 		in.rc = name_rows(&in, r, pg);
 	free(in.tid);
 	return in.rc;
-}
-
-void
-finding_done(struct finding *f)
-{
-	xfree(f->table);
-	xfree(f->column);
-	xfree(f->row);
-	xfree(f->reason);
 }
 
 void

@@ -5,6 +5,15 @@
 #include <time.h>
 
 void
+finding_done(struct finding *f)
+{
+	xfree(f->table);
+	xfree(f->column);
+	xfree(f->row);
+	xfree(f->reason);
+}
+
+void
 outcome_add_finding(struct outcome *ret, const struct finding *f)
 {
 	ret->finding = xrealloc(
@@ -41,23 +50,15 @@ void
 outcome_init(struct outcome *ret, const struct job *job)
 {
 	*ret = (struct outcome){.started = (uint64_t)time(NULL)};
-	ret->tally = xcalloc(job->targets, sizeof(struct tally_column *));
-	for (size_t i = 0; i < job->targets; i++)
-		ret->tally[i] =
-			xcalloc(job->target[i].columns, sizeof(**ret->tally));
+	ret->tally = tally_table_new(job->target, job->targets);
 }
 
 void
 outcome_done(struct outcome *ret, const struct job *job)
 {
-	for (size_t t = 0; ret->tally && t < job->targets; t++) {
-		for (size_t c = 0; c < job->target[t].columns; c++)
-			tally_column_done(&ret->tally[t][c]);
-		free(ret->tally[t]);
-	}
+	tally_table_free(ret->tally, job->target, job->targets);
 	for (size_t i = 0; i < ret->findings; i++)
 		finding_done(&ret->finding[i]);
-	free(ret->tally);
 	free(ret->finding);
 	*ret = (struct outcome){0};
 }

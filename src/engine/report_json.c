@@ -1,17 +1,23 @@
-#include "json.h"
-#include "report.h"
+/*
+ * What the reports for programs have in common.
+ */
+#include "report_int.h"
 #include <time.h>
 
 #define SCHEMA_VERSION 1
 
-static void
-add_time(struct json *j, const char *key, uint64_t seconds)
+void
+report_json_time(struct json *j, const char *key, uint64_t seconds)
 {
 	time_t t = (time_t)seconds;
+	char text[40];
 	struct tm tm;
-	char text[32];
 
-	gmtime_r(&t, &tm);
+	/* A token may claim any time at all. */
+	if (!gmtime_r(&t, &tm)) {
+		json_null(j, key);
+		return;
+	}
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	json_string(j, key, text);
 }
@@ -24,8 +30,25 @@ add_count(struct json *j, const char *key, int64_t n)
 		json_int(j, key, n);
 }
 
+/* When the tokens of each key were made, by their own word. */
 static void
-add_column(struct json *j, const char *name, const struct tally_column *c)
+add_times(struct json *j, const struct tally_column *c)
+{
+	json_object(j, "times");
+	for (size_t k = 0; k < c->keys; k++) {
+		if (c->key[k].newest == 0)
+			continue;
+		json_object(j, c->key[k].id);
+		report_json_time(j, "oldest", c->key[k].oldest);
+		report_json_time(j, "newest", c->key[k].newest);
+		json_end(j, '}');
+	}
+	json_end(j, '}');
+}
+
+static void
+add_column(struct json *j, const char *name, const struct tally_column *c,
+	bool rotated)
 {
 	json_object(j, NULL);
 	json_string(j, "name", name);
@@ -43,15 +66,19 @@ add_column(struct json *j, const char *name, const struct tally_column *c)
 	for (size_t k = 0; k < c->keys; k++)
 		json_int(j, c->key[k].id, c->key[k].values);
 	json_end(j, '}');
-	json_int(j, "rewritten", c->rewritten);
-	json_int(j, "conflict", c->conflict);
-	json_int(j, "deferred", c->deferred);
+	if (rotated) {
+		json_int(j, "rewritten", c->rewritten);
+		json_int(j, "conflict", c->conflict);
+		json_int(j, "deferred", c->deferred);
+	} else {
+		add_times(j, c);
+	}
 	json_end(j, '}');
 }
 
 static void
 add_table(struct json *j, const struct target *t,
-	const struct tally_column *column)
+	const struct tally_column *column, bool rotated)
 {
 	struct buf name;
 
@@ -62,14 +89,14 @@ add_table(struct json *j, const struct target *t,
 	json_string(j, "name", buf_str(&name));
 	json_array(j, "columns");
 	for (size_t c = 0; c < t->columns; c++)
-		add_column(j, t->column[c], &column[c]);
+		add_column(j, t->column[c], &column[c], rotated);
 	json_end(j, ']');
 	json_end(j, '}');
 	buf_done(&name);
 }
 
-static void
-add_findings(struct json *j, const struct outcome *outcome)
+void
+report_json_findings(struct json *j, const struct outcome *outcome)
 {
 	json_object(j, "findings");
 	json_int(j, "total", outcome->total_findings);
@@ -93,35 +120,37 @@ add_findings(struct json *j, const struct outcome *outcome)
 }
 
 void
-report_json(struct buf *ret, const struct outcome *outcome,
-	const struct rotate_options *o, int status)
+report_json_head(struct json *j, const char *command, const struct job *job,
+	const struct outcome *outcome, int status)
 {
-	struct json j;
-
-	json_init(&j, ret);
-	json_object(&j, NULL);
-	json_int(&j, "schema", SCHEMA_VERSION);
-	json_string(&j, "command", "rotate");
-	json_bool(&j, "dry_run", o->dry_run);
+	json_int(j, "schema", SCHEMA_VERSION);
+	json_string(j, "command", command);
 	if (outcome->run)
-		json_int(&j, "run", outcome->run);
+		json_int(j, "run", outcome->run);
 	else
-		json_null(&j, "run");
-	json_string(&j, "primary", o->job.ring->key[o->job.ring->primary].id);
-	add_time(&j, "started", outcome->started);
-	add_time(&j, "finished", outcome->finished);
-	json_real(&j, "seconds", outcome->seconds, 3);
-	json_int(&j, "exit", status);
-	json_bool(&j, "complete", outcome->complete);
+		json_null(j, "run");
+	if (job_current_key(job))
+		json_string(j, "primary", job_current_key(job));
+	else
+		json_null(j, "primary");
+	report_json_time(j, "started", outcome->started);
+	report_json_time(j, "finished", outcome->finished);
+	json_real(j, "seconds", outcome->seconds, 3);
+	json_int(j, "exit", status);
+	json_bool(j, "complete", outcome->complete);
 	if (outcome->note[0])
-		json_string(&j, "note", outcome->note);
-	json_array(&j, "tables");
-	for (size_t t = 0; t < o->job.targets; t++) {
-		if (job_selects(&o->job, t))
-			add_table(&j, &o->job.target[t], outcome->tally[t]);
+		json_string(j, "note", outcome->note);
+}
+
+void
+report_json_tables(struct json *j, const struct job *job,
+	const struct outcome *outcome, bool rotated)
+{
+	json_array(j, "tables");
+	for (size_t t = 0; t < job->targets; t++) {
+		if (job_selects(job, t))
+			add_table(
+				j, &job->target[t], outcome->tally[t], rotated);
 	}
-	json_end(&j, ']');
-	add_findings(&j, outcome);
-	json_end(&j, '}');
-	buf_addc(ret, '\n');
+	json_end(j, ']');
 }

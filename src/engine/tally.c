@@ -10,6 +10,28 @@ tally_column_done(struct tally_column *c)
 	*c = (struct tally_column){0};
 }
 
+struct tally_column **
+tally_table_new(const struct target *target, size_t targets)
+{
+	struct tally_column **ret = xcalloc(targets + 1, sizeof(*ret));
+
+	for (size_t i = 0; i < targets; i++)
+		ret[i] = xcalloc(target[i].columns, sizeof(**ret));
+	return ret;
+}
+
+void
+tally_table_free(struct tally_column **table, const struct target *target,
+	size_t targets)
+{
+	for (size_t t = 0; table && t < targets; t++) {
+		for (size_t c = 0; c < target[t].columns; c++)
+			tally_column_done(&table[t][c]);
+		free(table[t]);
+	}
+	free(table);
+}
+
 int64_t
 tally_scanned(const struct tally_column *c)
 {

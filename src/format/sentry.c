@@ -311,6 +311,7 @@ sentry_mark(struct buf *ret, struct slice plain, enum carrier carrier)
 const struct format format_sentry = {
 	.name = "sentry",
 	.sql_current = sentry_sql_current,
+	.sql_label = sentry_sql_label,
 	.sql_new_length = sentry_sql_new_length,
 	.parse = sentry_parse,
 	.parse_inner = sentry_parse_inner,

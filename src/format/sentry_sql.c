@@ -3,6 +3,7 @@
  */
 #include "quote.h"
 #include "sentry_int.h"
+#include <stdio.h>
 
 /* What a value that needs nothing begins with. */
 static void
@@ -75,6 +76,38 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
 		break;
 	}
 	buf_done(&prefix);
+}
+
+/* A key id has no colon, and labels are short: a look at the first bytes does
+ * not detoast the whole. */
+#define LABEL_CHARS 300
+
+void
+sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
+{
+	char value[512];
+
+	/* NULL for what is no object, or has no such member. */
+	if (carrier == CARRIER_TEXT)
+		snprintf(value, sizeof(value), "substr(%s::text, 1, %d)",
+			column, LABEL_CHARS);
+	else
+		snprintf(value, sizeof(value),
+			"CASE WHEN %s_typeof(%s) = 'object' THEN "
+			"substr(%s ->> '" MEMBER "', 1, %d) END",
+			carrier == CARRIER_JSON ? "json" : "jsonb", column,
+			column, LABEL_CHARS);
+	buf_addf(sql,
+		"CASE WHEN %s IS NULL THEN NULL ELSE (SELECT CASE"
+		" WHEN v IS NULL THEN '%c'"
+		" WHEN starts_with(v, '" FERNET_MARK
+		"') THEN '%c' || split_part(v, ':', 3)"
+		" WHEN starts_with(v, '" PLAINTEXT_MARK "') THEN '%c'"
+		" WHEN starts_with(v, 'enc:') THEN '%c' ELSE '%c' END"
+		" FROM (SELECT %s COLLATE \"C\" AS v) AS label) END",
+		column, FORMAT_LABEL_RAW, FORMAT_LABEL_KEY,
+		FORMAT_LABEL_PLAINTEXT, FORMAT_LABEL_OTHER, FORMAT_LABEL_RAW,
+		value);
 }
 
 /* The token of n bytes, through both layers of base64. Integer divisions, as

@@ -1,0 +1,34 @@
+#include "snapshot.h"
+#include <stdio.h>
+
+#define BEGIN_SQL "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+int
+snapshot_take(char id[SNAPSHOT_ID], struct pg *pg, struct err *err)
+{
+	struct pg_result *r;
+
+	if (pg_exec(pg,
+		    BEGIN_SQL "; SET LOCAL idle_in_transaction_session_timeout"
+			      " = 0",
+		    err) < 0 ||
+		pg_query(&r, pg, "SELECT pg_catalog.pg_export_snapshot()", NULL,
+			err) < 0)
+		return -1;
+	snprintf(id, SNAPSHOT_ID, "%s", pg_text(r, 0, 0));
+	pg_free(r);
+	return 0;
+}
+
+int
+snapshot_share(struct pg *pg, const char *id, struct err *err)
+{
+	char sql[160];
+
+	/* An id is made of digits and hyphens: nothing to quote. */
+	snprintf(sql, sizeof(sql),
+		id[0] ? BEGIN_SQL "; SET TRANSACTION SNAPSHOT '%s'"
+		      : BEGIN_SQL "%s",
+		id);
+	return pg_exec(pg, sql, err);
+}

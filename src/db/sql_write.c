@@ -1,0 +1,220 @@
+/*
+ * The statement that writes a batch, compares, and records its progress.
+ */
+#include "quote.h"
+#include "sql_int.h"
+
+/* json and jsonb have no assignment cast from text. Never a cast to
+ * varchar(n): that would cut silently. */
+static const char *
+cast_of(enum carrier carrier)
+{
+	switch (carrier) {
+	case CARRIER_TEXT:
+		return "";
+	case CARRIER_JSON:
+		return "::json";
+	case CARRIER_JSONB:
+		return "::jsonb";
+	}
+	return "";
+}
+
+/* (t.c is byte for byte what was read), under a name of the batch. The
+ * column's own operators would call different values equal. */
+static void
+add_compare(
+	struct buf *sql, const struct sql_write *w, size_t i, const char *batch)
+{
+	const char *ref = w->leaf->column[i].ref;
+
+	buf_addf(sql, " AND (%s.n%zu IS NULL OR ", batch, i);
+	if (w->digests)
+		buf_addf(sql,
+			"CASE WHEN pg_catalog.starts_with(%s.o%zu, 'sha256:')"
+			" THEN 'sha256:' || pg_catalog.encode("
+			"pg_catalog.sha256(pg_catalog.convert_to(%s::text,"
+			" 'UTF8')), 'hex') ELSE %s::text END",
+			batch, i, ref, ref);
+	else
+		buf_addf(sql, "%s::text", ref);
+	buf_addf(sql, " COLLATE \"C\" = %s.o%zu) IS TRUE", batch, i);
+}
+
+static void
+add_compares(struct buf *sql, const struct sql_write *w, const char *batch)
+{
+	for (size_t i = 0; i < w->leaf->conf->columns; i++)
+		add_compare(sql, w, i, batch);
+}
+
+/* Parameters of each column. */
+static size_t
+arrays(const struct sql_write *w)
+{
+	return w->marked ? 3 : 2;
+}
+
+/* The columns of the batch, as they are called in every part of it. */
+static void
+add_names(struct buf *sql, const struct sql_write *w, const char *dot)
+{
+	for (size_t i = 0; i < w->leaf->conf->columns; i++) {
+		buf_addf(sql, ", %so%zu, %sn%zu", dot, i, dot, i);
+		if (w->marked)
+			buf_addf(sql, ", %sm%zu", dot, i);
+	}
+}
+
+static void
+add_arrays(struct buf *sql, const struct sql_write *w, const char *batch)
+{
+	size_t p = 2;
+
+	buf_adds(sql, "ROWS FROM (pg_catalog.unnest($1::tid[])");
+	for (size_t i = 0; i < w->leaf->conf->columns; i++, p += arrays(w)) {
+		buf_addf(sql,
+			", pg_catalog.unnest($%zu::text[])"
+			", pg_catalog.unnest($%zu::text[])",
+			p, p + 1);
+		if (w->marked)
+			buf_addf(sql, ", pg_catalog.unnest($%zu::int8[])",
+				p + 2);
+	}
+	buf_addf(sql,
+		", pg_catalog.generate_subscripts($1::tid[], 1))"
+		" AS %s(tid",
+		batch);
+	add_names(sql, w, "");
+	buf_adds(sql, ", i)");
+}
+
+/* Locks what can be locked at once; the rest of the statement sees no more. */
+static void
+add_lock(struct buf *sql, const struct sql_write *w)
+{
+	buf_adds(sql, "l AS MATERIALIZED (SELECT t.ctid AS tid, n.i");
+	add_names(sql, w, "n.");
+	buf_adds(sql, " FROM ");
+	add_arrays(sql, w, "n");
+	buf_addf(sql, " JOIN ONLY %s AS t ON t.ctid = n.tid WHERE ",
+		w->leaf->sql_name);
+	sql_add_range(sql, &w->range);
+	add_compares(sql, w, "n");
+	buf_addf(sql, " FOR %s OF t SKIP LOCKED), ",
+		w->leaf->lock_for_update ? "UPDATE" : "NO KEY UPDATE");
+}
+
+/* Unchanged columns as coalesce(new, old): a TOASTed value that is sent back
+ * would be stored again. */
+static void
+add_set(struct buf *sql, const struct leaf *leaf)
+{
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		buf_adds(sql, i ? ", " : " SET ");
+		quote_ident(sql, leaf->column[i].name);
+		buf_addf(sql, " = coalesce(s.n%zu%s, %s)", i,
+			cast_of(leaf->column[i].carrier), leaf->column[i].ref);
+	}
+}
+
+/* What is stored is what was sent: a BEFORE trigger may have changed it. */
+static void
+add_returning(struct buf *sql, const struct sql_write *w)
+{
+	const struct leaf *leaf = w->leaf;
+
+	buf_adds(sql, " RETURNING s.i, (true");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		const struct leaf_column *c = &leaf->column[i];
+
+		if (c->carrier == CARRIER_JSONB)
+			buf_addf(sql,
+				" AND (s.n%zu IS NULL OR %s = s.n%zu::jsonb)"
+				" IS TRUE",
+				i, c->ref, i);
+		else
+			buf_addf(sql,
+				" AND (s.n%zu IS NULL OR %s::text COLLATE"
+				" \"C\" = s.n%zu) IS TRUE",
+				i, c->ref, i);
+	}
+	buf_adds(sql, ") AS same");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		buf_addf(sql, ", s.n%zu IS NOT NULL AS w%zu", i, i);
+		if (w->marked)
+			buf_addf(sql, ", s.m%zu", i);
+	}
+}
+
+/* c.counter plus the rows of the batch that count, per column. */
+static void
+add_counter(struct buf *sql, const struct sql_write *w, const char *counter,
+	const char *test, unsigned mark)
+{
+	buf_addf(sql, ", %s = ARRAY[", counter);
+	for (size_t i = 0; i < w->leaf->conf->columns; i++) {
+		buf_addf(sql, "%sc.%s[%zu] + (SELECT count(*) FROM u WHERE ",
+			i ? ", " : "", counter, i + 1);
+		if (mark)
+			buf_addf(sql, "%s%zu & %u <> 0)", test, i, mark);
+		else
+			buf_addf(sql, "%s%zu)", test, i);
+	}
+	buf_addc(sql, ']');
+}
+
+/* Advances the chunk under its epoch: no row if somebody else has it now. */
+static void
+add_checkpoint(struct buf *sql, const struct sql_write *w)
+{
+	size_t p = arrays(w) * w->leaf->conf->columns + 2;
+
+	buf_addf(sql,
+		", k AS (UPDATE %s.chunk AS c SET pos = greatest(c.pos, $%zu)",
+		w->state_schema, p);
+	add_counter(sql, w, "rewritten", "w", 0);
+	if (w->marked) {
+		add_counter(sql, w, "nested", "m", MARK_NESTED);
+		add_counter(sql, w, "mislabelled", "m", MARK_MISLABELLED);
+		add_counter(sql, w, "late", "m", MARK_LATE);
+	}
+	buf_addf(sql,
+		", lease_until = pg_catalog.clock_timestamp() +"
+		" pg_catalog.make_interval(secs => $%zu)"
+		" WHERE c.run_id = $%zu AND c.leaf = $%zu AND c.no = $%zu"
+		" AND c.epoch = $%zu RETURNING 1)",
+		p + 5, p + 1, p + 2, p + 3, p + 4);
+}
+
+void
+sql_write(struct buf *sql, const struct sql_write *w)
+{
+	buf_adds(sql, "WITH ");
+	if (w->skip_locked)
+		add_lock(sql, w);
+	buf_addf(sql, "u AS (UPDATE ONLY %s AS t", w->leaf->sql_name);
+	add_set(sql, w->leaf);
+	buf_adds(sql, " FROM ");
+	if (w->skip_locked)
+		buf_adds(sql, "l AS s");
+	else
+		add_arrays(sql, w, "s");
+	buf_adds(sql, " WHERE t.ctid = s.tid AND ");
+	sql_add_range(sql, &w->range);
+	add_compares(sql, w, "s");
+	add_returning(sql, w);
+	buf_adds(sql, ")");
+	if (w->state_schema)
+		add_checkpoint(sql, w);
+	/* A stale epoch divides by zero, a stored value that differs takes
+	 * the root of a negative number: either way nothing is committed. */
+	buf_addf(sql,
+		" SELECT 1 / %s AS fence,"
+		" pg_catalog.sqrt(- (count(*) FILTER (WHERE same IS NOT TRUE))"
+		"::float8) AS differs,"
+		" CASE WHEN count(*) = pg_catalog.cardinality($1::tid[])"
+		" THEN NULL ELSE coalesce(pg_catalog.array_agg(i), '{}') END"
+		" AS took FROM u",
+		w->state_schema ? "(SELECT count(*)::int FROM k)" : "1");
+}

@@ -1,0 +1,31 @@
+/*
+ * report_int.h - what reports have in common.
+ */
+#ifndef PGREKEY_REPORT_INT_H
+#define PGREKEY_REPORT_INT_H
+
+#include "json.h"
+#include "outcome.h"
+
+/* -- for people ------------------------------------------------------------ */
+
+/* A database's names may hold anything; a terminal should not obey them. */
+void report_name(struct buf *b, const char *name);
+void report_time(struct buf *b, uint64_t seconds);
+/* What each selected column holds, by verdict and by key. */
+void report_columns(
+	struct buf *b, const struct outcome *outcome, const struct job *job);
+/* The first findings, one per line. */
+void report_findings(struct buf *b, const struct outcome *outcome);
+
+/* -- for programs ---------------------------------------------------------- */
+
+void report_json_time(struct json *j, const char *key, uint64_t seconds);
+void report_json_head(struct json *j, const char *command,
+	const struct job *job, const struct outcome *outcome, int status);
+/* rotated: with what was rewritten, else with the times of the tokens. */
+void report_json_tables(struct json *j, const struct job *job,
+	const struct outcome *outcome, bool rotated);
+void report_json_findings(struct json *j, const struct outcome *outcome);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * verify's report as JUnit XML: one test case per column and check, so that a
+ * CI system shows which column fails at what.
+ */
+#include "report.h"
+#include "report_int.h"
+#include <stdio.h>
+
+/* XML has no way to write most control characters: they become "?". */
+static void
+add_xml(struct buf *b, const char *text)
+{
+	struct buf clean;
+
+	buf_init(&clean, SIZE_MAX);
+	report_name(&clean, text);
+	for (const char *p = buf_str(&clean); *p; p++) {
+		switch (*p) {
+		case '<':
+			buf_adds(b, "&lt;");
+			break;
+		case '>':
+			buf_adds(b, "&gt;");
+			break;
+		case '&':
+			buf_adds(b, "&amp;");
+			break;
+		case '"':
+			buf_adds(b, "&quot;");
+			break;
+		default:
+			buf_addc(b, *p);
+		}
+	}
+	buf_done(&clean);
+}
+
+struct suite {
+	struct buf *cases;
+	int tests, failures;
+};
+
+/* A test case; message NULL: it passed. lines is what a failure goes on to
+ * say, already XML. */
+static void
+add_case(struct suite *s, const char *class, const char *name,
+	const char *message, const char *lines)
+{
+	struct buf *b = s->cases;
+
+	s->tests++;
+	buf_adds(b, "    <testcase classname=\"");
+	add_xml(b, class);
+	buf_adds(b, "\" name=\"");
+	add_xml(b, name);
+	if (!message) {
+		buf_adds(b, "\"/>\n");
+		return;
+	}
+	s->failures++;
+	buf_adds(b, "\">\n      <failure message=\"");
+	add_xml(b, message);
+	buf_adds(b, "\">");
+	buf_adds(b, lines);
+	buf_adds(b, "</failure>\n    </testcase>\n");
+}
+
+/* -- the checks ------------------------------------------------------------ */
+
+static bool
+is_readable(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_UNKNOWN_KEY:
+	case VERDICT_CORRUPT:
+	case VERDICT_MALFORMED:
+	case VERDICT_FOREIGN:
+	case VERDICT_UNSUPPORTED:
+	case VERDICT_OVERSIZE:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+is_fine(enum verdict v, const struct policy *policy)
+{
+	return v == VERDICT_NULL || v == VERDICT_CURRENT ||
+	       (v == VERDICT_RAW && policy->raw == RAW_ALLOW);
+}
+
+/* The findings of a column whose verdict is of that kind. */
+static void
+add_lines(struct buf *b, const struct outcome *facts, const char *column,
+	bool readable)
+{
+	for (size_t i = 0; i < facts->findings; i++) {
+		const struct finding *f = &facts->finding[i];
+		enum verdict v;
+
+		if (strcmp(f->column, column) != 0 ||
+			!verdict_find(&v, f->verdict) ||
+			is_readable(v) != readable)
+			continue;
+		add_xml(b, f->table);
+		buf_addc(b, ' ');
+		add_xml(b, f->row);
+		buf_adds(b, ": ");
+		add_xml(b, f->verdict);
+		buf_adds(b, f->reason[0] ? ", " : "");
+		add_xml(b, f->reason);
+		buf_addc(b, '\n');
+	}
+}
+
+/* Counts the values that fail a check. */
+static int64_t
+failing(const struct tally_column *c, const struct policy *policy,
+	bool readable)
+{
+	int64_t sum = 0;
+
+	for (int v = 0; v < VERDICTS; v++) {
+		if (!is_fine((enum verdict)v, policy) &&
+			is_readable((enum verdict)v) == readable)
+			sum += c->verdict[v];
+	}
+	return sum;
+}
+
+struct check {
+	const char *name;
+	bool readable; /* looks at values that open, else at the others */
+};
+
+static const struct check checks[] = {
+	{"every value opens", false},
+	{"every value is sealed by the primary", true},
+};
+
+static void
+check_column(struct suite *s, const struct outcome *facts,
+	const struct target *t, const struct tally_column *c, size_t column)
+{
+	char class[300], name[300], message[100];
+	struct buf lines;
+
+	snprintf(class, sizeof(class), "%.140s.%.140s", t->schema, t->table);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		int64_t n = failing(c, &t->policy, checks[i].readable);
+
+		snprintf(name, sizeof(name), "%.200s: %s", t->column[column],
+			checks[i].name);
+		snprintf(message, sizeof(message), "%lld values do not",
+			(long long)n);
+		buf_init(&lines, SIZE_MAX);
+		add_lines(&lines, facts, t->column[column], checks[i].readable);
+		add_case(s, class, name, n > 0 ? message : NULL,
+			buf_str(&lines));
+		buf_done(&lines);
+	}
+}
+
+static void
+check_keys(struct suite *s, const struct verify_outcome *outcome,
+	const struct verify_options *o)
+{
+	char name[300], message[100];
+
+	for (size_t i = 0; i < o->retires; i++) {
+		snprintf(name, sizeof(name), "key %.200s is unused",
+			o->job.ring->key[o->retire[i]].id);
+		snprintf(message, sizeof(message),
+			"%lld values need it, %lld could not be read",
+			(long long)outcome->retired[i],
+			(long long)outcome->unread);
+		add_case(s, "keys", name,
+			outcome->retired[i] + outcome->unread > 0 ? message
+								  : NULL,
+			"");
+	}
+}
+
+/* Everything passes, and still it is no proof: a CI must not be green. */
+static void
+check_proof(struct suite *s, const struct verify_outcome *outcome, int status)
+{
+	char message[400];
+
+	snprintf(message, sizeof(message), "inconclusive%s%.255s",
+		outcome->writers[0] ? ": not ended is " : "", outcome->writers);
+	if (status == ERR_STOPPED)
+		snprintf(message, sizeof(message), "%.300s",
+			outcome->facts.note);
+	add_case(s, "verify", "one snapshot shows all of it",
+		status == ERR_INCONCLUSIVE || status == ERR_STOPPED ? message
+								    : NULL,
+		"");
+}
+
+void
+report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
+	const struct verify_options *o, int status)
+{
+	struct buf cases;
+	struct suite s = {.cases = &cases};
+
+	buf_init(&cases, SIZE_MAX);
+	for (size_t t = 0; t < o->job.targets; t++) {
+		const struct target *target = &o->job.target[t];
+
+		/* Whether a key may go says nothing about the others. */
+		if (!job_selects(&o->job, t) || o->retires > 0)
+			continue;
+		for (size_t c = 0; c < target->columns; c++)
+			check_column(&s, &outcome->facts, target,
+				&outcome->facts.tally[t][c], c);
+	}
+	check_keys(&s, outcome, o);
+	check_proof(&s, outcome, status);
+	buf_addf(ret,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<testsuites>\n  <testsuite name=\"pgrekey verify\" "
+		"tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"0\" "
+		"time=\"%.3f\">\n",
+		s.tests, s.failures, outcome->facts.seconds);
+	buf_add(ret, cases.ptr, cases.len);
+	buf_adds(ret, "  </testsuite>\n</testsuites>\n");
+	buf_done(&cases);
+}

@@ -1,0 +1,74 @@
+/*
+ * The quick look: what the labels say, counted by the server. It proves
+ * nothing about whether a value opens, and nothing about a label that lies.
+ */
+#include "verify_int.h"
+
+struct quick {
+	struct tally_column *column;
+	const struct leaf *leaf;
+	const char *current; /* key id, or NULL: plaintext */
+	int64_t *attention;
+};
+
+static enum verdict
+verdict_of(const struct quick *q, const struct label *l)
+{
+	switch (l->kind) {
+	case LABEL_NULL:
+		return VERDICT_NULL;
+	case LABEL_SEALED:
+		return q->current && !strcmp(l->key, q->current)
+			       ? VERDICT_CURRENT
+			       : VERDICT_OLD;
+	case LABEL_PLAINTEXT:
+		return q->current ? VERDICT_PLAINTEXT : VERDICT_CURRENT;
+	case LABEL_RAW:
+		return VERDICT_RAW;
+	case LABEL_OTHER:
+		break;
+	}
+	return VERDICT_FOREIGN;
+}
+
+static void
+count_label(void *ctx, const struct label *l)
+{
+	struct quick *q = ctx;
+	enum verdict v = verdict_of(q, l);
+	bool fine =
+		v == VERDICT_NULL || v == VERDICT_CURRENT ||
+		(v == VERDICT_RAW && q->leaf->conf->policy.raw == RAW_ALLOW);
+
+	q->column->verdict[v] += l->values;
+	if (l->kind == LABEL_SEALED)
+		tally_key(q->column, slice_str(l->key), l->values);
+	*q->attention += fine ? 0 : l->values;
+}
+
+int
+verify_quick(struct verify *v, struct pg *pg, struct err *err)
+{
+	struct rows_options options = {.everything = true};
+	struct outcome *facts = &v->ret->facts;
+	struct quick q = {
+		.current = job_current_key(&v->o->job),
+		.attention = &facts->total_findings,
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < v->catalog.leaves && rc == 0; i++) {
+		struct rows *r;
+
+		q.leaf = &v->catalog.leaf[i];
+		if (!job_selects(&v->o->job, q.leaf->target))
+			continue;
+		r = rows_new(q.leaf, &options);
+		for (size_t c = 0; c < q.leaf->conf->columns && rc == 0; c++) {
+			q.column = &facts->tally[q.leaf->target][c];
+			rc = rows_labels(r, pg, c, count_label, &q, err);
+		}
+		rows_free(r);
+	}
+	return rc;
+}

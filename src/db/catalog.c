@@ -273,11 +273,12 @@ check_overlap(const struct catalog *c, struct err *err)
 		for (size_t k = i + 1; k < c->leaves; k++) {
 			if (c->leaf[i].oid != c->leaf[k].oid)
 				continue;
-			return err_set(err, ERR_USAGE,
+			err_set(err, ERR_USAGE,
 				"sections [table %s] and [table %s] both "
 				"cover %s",
 				c->leaf[i].conf->label, c->leaf[k].conf->label,
 				c->leaf[i].name);
+			return err_hint(err, "name all its columns in one");
 		}
 	}
 	return 0;

@@ -14,3 +14,13 @@ job_current_key(const struct job *job)
 		return NULL;
 	return job->ring->key[job->ring->primary].id;
 }
+
+bool
+job_is_partial(const struct job *job)
+{
+	for (size_t i = 0; i < job->targets; i++) {
+		if (!job_selects(job, i))
+			return true;
+	}
+	return false;
+}

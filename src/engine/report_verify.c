@@ -28,7 +28,8 @@ add_head(struct buf *b, const struct verify_outcome *outcome,
 	buf_addf(b, ", %s", scope(o));
 	if (o->sample > 0)
 		buf_addf(b, " of %g %%", o->sample);
-	buf_addf(b, "%s, %.1f s\n\n",
+	buf_addf(b, "%s%s, %.1f s\n\n",
+		job_is_partial(&o->job) ? ", the selected tables alone" : "",
 		outcome->standby ? ", as replayed by a standby" : "",
 		outcome->facts.seconds);
 }
@@ -146,6 +147,7 @@ report_verify_json(struct buf *ret, const struct verify_outcome *outcome,
 	json_string(&j, "scope", scope(o));
 	if (o->sample > 0)
 		json_real(&j, "sample", o->sample, 3);
+	json_bool(&j, "partial", job_is_partial(&o->job));
 	json_bool(&j, "standby", outcome->standby);
 	if (outcome->writers[0])
 		json_string(&j, "writers", outcome->writers);

@@ -79,15 +79,13 @@ load_catalog(struct engine *e, struct pg *pg, struct err *err)
 	e->selection.count = 0;
 	e->selection.oid =
 		xcalloc(e->catalog.leaves, sizeof(*e->selection.oid));
-	e->partial = false;
+	e->partial = job_is_partial(&e->o->job);
 	for (size_t i = 0; i < e->catalog.leaves; i++) {
 		const struct leaf *leaf = &e->catalog.leaf[i];
 
 		if (engine_selects(e, leaf))
 			e->selection.oid[e->selection.count++] = leaf->oid;
 	}
-	for (size_t i = 0; i < e->o->job.targets && e->o->job.selected; i++)
-		e->partial |= !e->o->job.selected[i];
 	return 0;
 }
 

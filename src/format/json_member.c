@@ -72,6 +72,23 @@ add_utf8(struct buf *b, unsigned n)
 	buf_addc(b, (char)(0x80 | (n & 0x3f)));
 }
 
+/* The second half of a surrogate pair, if it is there. */
+static bool
+take_low_surrogate(struct cursor *c, unsigned *ret)
+{
+	struct cursor ahead = *c;
+
+	if (c->end - c->at < 2 || c->at[0] != '\\' || c->at[1] != 'u')
+		return false;
+	ahead.at += 2;
+	if (!take_hex4(&ahead, ret) || *ret < 0xdc00 || *ret > 0xdfff)
+		return false;
+	*c = ahead;
+	return true;
+}
+
+/* A json column takes halves of surrogate pairs, and the application's parser
+ * passes them on as they are. Here they become bytes that are no UTF-8. */
 static bool
 take_unicode(struct cursor *c, struct buf *scratch)
 {
@@ -79,16 +96,8 @@ take_unicode(struct cursor *c, struct buf *scratch)
 
 	if (!take_hex4(c, &n))
 		return false;
-	if (n >= 0xd800 && n < 0xdc00) {
-		if (c->end - c->at < 2 || c->at[0] != '\\' || c->at[1] != 'u')
-			return false;
-		c->at += 2;
-		if (!take_hex4(c, &low) || low < 0xdc00 || low > 0xdfff)
-			return false;
+	if (n >= 0xd800 && n < 0xdc00 && take_low_surrogate(c, &low))
 		n = 0x10000 + ((n - 0xd800) << 10) + (low - 0xdc00);
-	} else if (n >= 0xdc00 && n < 0xe000) {
-		return false;
-	}
 	add_utf8(scratch, n);
 	return true;
 }
@@ -124,6 +133,8 @@ take_string(struct cursor *c, struct slice *ret, struct buf *scratch)
 		return false;
 	start = c->at;
 	while (c->at < c->end && *c->at != '"') {
+		if (*c->at < ' ')
+			return false;
 		if (*c->at != '\\') {
 			if (copied)
 				buf_addc(scratch, (char)*c->at);
@@ -154,24 +165,51 @@ at_end(struct cursor *c)
 	return c->at == c->end;
 }
 
+/* A value of any type, up to the comma or bracket behind it. The server has
+ * checked that it is one. */
+static bool
+take_value(struct cursor *c, struct buf *scratch)
+{
+	struct slice string;
+
+	for (int depth = 0; c->at < c->end;) {
+		if (*c->at == '"') {
+			if (!take_string(c, &string, scratch))
+				return false;
+			continue;
+		}
+		if (depth == 0 && (*c->at == ',' || *c->at == '}'))
+			return true;
+		depth += (*c->at == '[') + (*c->at == '{');
+		depth -= (*c->at == ']') + (*c->at == '}');
+		c->at++;
+	}
+	return false;
+}
+
 enum member_result
 json_only_member(struct slice *ret, struct slice text, const char *name,
 	struct buf *scratch)
 {
 	struct cursor c = {text.ptr, text.ptr + text.len};
 	struct slice key;
+	bool string;
 	int seen = 0;
 
 	if (text.len == 0 || !take(&c, '{'))
 		return MEMBER_NONE;
 	do {
 		if (!take_string(&c, &key, scratch) ||
-			!slice_eq(key, slice_str(name)) || !take(&c, ':') ||
-			!take_string(&c, ret, scratch))
+			!slice_eq(key, slice_str(name)) || !take(&c, ':'))
+			return MEMBER_NONE;
+		skip_space(&c);
+		string = c.at < c.end && *c.at == '"';
+		if (!(string ? take_string(&c, ret, scratch)
+			     : take_value(&c, scratch)))
 			return MEMBER_NONE;
 		seen++;
 	} while (take(&c, ','));
-	if (!take(&c, '}') || !at_end(&c))
+	if (!string || !take(&c, '}') || !at_end(&c))
 		return MEMBER_NONE;
 	return seen == 1 ? MEMBER_FOUND : MEMBER_TWICE;
 }

@@ -164,6 +164,18 @@ enum spelling {
 	SPELLINGS
 };
 
+/* The application has the stored text as a str, and Python decodes no str
+ * that is not ASCII, however leniently. */
+static bool
+is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
 static bool
 decode_body(enum spelling spelling, unsigned *notes, struct slice body,
 	struct format_scratch *s)
@@ -174,15 +186,16 @@ decode_body(enum spelling spelling, unsigned *notes, struct slice body,
 		       spelling_decode(&s->token, buf_slice(&s->outer),
 			       BASE64_URL) >= 0;
 	case SPELLING_LENIENT:
-		return spelling_decode_lenient(
+		return is_ascii(body) &&
+		       spelling_decode_lenient(
 			       &s->outer, notes, body, BASE64_STD) >= 0 &&
 		       spelling_decode_lenient(&s->token, notes,
 			       buf_slice(&s->outer), BASE64_URL) >= 0;
 	case SPELLING_SINGLE:
 		return spelling_decode(&s->token, body, BASE64_URL) >= 0;
 	case SPELLING_SINGLE_LENIENT:
-		return spelling_decode_lenient(
-			       &s->token, notes, body, BASE64_URL) >= 0;
+		return is_ascii(body) && spelling_decode_lenient(&s->token,
+						 notes, body, BASE64_URL) >= 0;
 	case SPELLINGS:
 		break;
 	}
@@ -233,7 +246,8 @@ open_plaintext(struct buf *plain, const struct envelope *e)
 		return o;
 	o.canonical = false;
 	o.lenient = true;
-	if (spelling_decode_lenient(plain, &notes, e->body, BASE64_STD) < 0) {
+	if (!is_ascii(e->body) || spelling_decode_lenient(plain, &notes,
+					  e->body, BASE64_STD) < 0) {
 		o.result = OPENED_MALFORMED;
 		o.what = "not base64";
 		return o;

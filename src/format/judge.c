@@ -313,9 +313,7 @@ judge_inside(struct judgement *ret, struct judge *j,
 static bool
 may_be_nested(const struct judgement *ret, const struct judge *j)
 {
-	return j->plain.len > 0 &&
-	       (ret->key >= 0 || ret->verdict == VERDICT_PLAINTEXT ||
-		       ret->verdict == VERDICT_CURRENT);
+	return j->plain.len > 0 && ret->verdict != VERDICT_RAW;
 }
 
 int

@@ -17,6 +17,7 @@ struct buf {
 	size_t len;
 	size_t room;
 	size_t max;
+	size_t used; /* secret: bytes that may have been written since a wipe */
 	bool over;
 	bool secret; /* wiped when it grows, is reset, or is done */
 };

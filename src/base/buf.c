@@ -35,14 +35,15 @@ buf_done(struct buf *b)
 		wipe(b->ptr, b->room);
 	free(b->ptr);
 	b->ptr = NULL;
-	b->len = b->room = 0;
+	b->len = b->room = b->used = 0;
 }
 
 void
 buf_reset(struct buf *b)
 {
 	if (b->secret && b->ptr)
-		wipe(b->ptr, b->len);
+		wipe(b->ptr, b->used);
+	b->used = 0;
 	if (b->ptr)
 		b->ptr[0] = '\0';
 	b->len = 0;
@@ -62,6 +63,9 @@ grow(struct buf *b, size_t len)
 		b->over = true;
 		return false;
 	}
+	/* What was reserved counts: who fails halfway takes nothing. */
+	if (b->len + len > b->used)
+		b->used = b->len + len;
 	if (b->ptr && b->len + len < b->room)
 		return true;
 	room = b->room ? b->room : ROOM_MIN;
@@ -129,7 +133,7 @@ buf_addf(struct buf *b, const char *fmt, ...)
 	va_end(args);
 	if (n < 0)
 		die("cannot format a text");
-	if (!grow(b, (size_t)n + 1))
+	if (!grow(b, (size_t)n)) /* which has room for the NUL */
 		return;
 	va_start(args, fmt);
 	vsnprintf((char *)b->ptr + b->len, (size_t)n + 1, fmt, args);

@@ -19,6 +19,7 @@ struct key_count {
 
 /* Distinct key ids counted apart; labels are data and may be anything. */
 #define TALLY_KEYS_MAX 1000
+#define TALLY_KEY_MAX 200 /* bytes of a name; longer ones are cut */
 #define TALLY_OTHER_KEYS "(others)"
 
 struct tally_column {

@@ -1,6 +1,8 @@
 #include "tally.h"
 #include <stdlib.h>
 
+#define CUT_MARK "..." /* ends what was too long */
+
 void
 tally_column_done(struct tally_column *c)
 {
@@ -42,30 +44,45 @@ tally_scanned(const struct tally_column *c)
 	return sum;
 }
 
+/* Labels are data and may be anything, but these names are kept in the state
+ * schema: plain text, and short. Spelling one twice changes nothing. */
+static void
+spell_id(char ret[TALLY_KEY_MAX + 1], struct slice id)
+{
+	bool cut = id.len > TALLY_KEY_MAX;
+	size_t n = cut ? TALLY_KEY_MAX - strlen(CUT_MARK) : id.len;
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (char)(id.ptr[i] < ' ' || id.ptr[i] > '~' ? '?'
+								   : id.ptr[i]);
+	ret[n] = '\0';
+	if (cut)
+		memcpy(ret + n, CUT_MARK, sizeof(CUT_MARK));
+}
+
 static struct key_count *
-find_key(struct tally_column *c, struct slice id)
+find_key(struct tally_column *c, const char *id)
 {
 	for (size_t i = 0; i < c->keys; i++) {
-		if (slice_eq(slice_str(c->key[i].id), id))
+		if (!strcmp(c->key[i].id, id))
 			return &c->key[i];
 	}
 	return NULL;
 }
 
 static struct key_count *
-new_key(struct tally_column *c, struct slice id)
+new_key(struct tally_column *c, const char *id)
 {
 	struct key_count *k;
 
 	if (c->keys >= TALLY_KEYS_MAX)
-		id = slice_str(TALLY_OTHER_KEYS);
+		id = TALLY_OTHER_KEYS;
 	k = c->keys >= TALLY_KEYS_MAX ? find_key(c, id) : NULL;
 	if (k)
 		return k;
 	c->key = xrealloc(c->key, (c->keys + 1) * sizeof(*c->key));
 	k = &c->key[c->keys++];
-	k->id = xasprintf("%.*s", (int)(id.len < 200 ? id.len : 200),
-		(const char *)id.ptr);
+	k->id = xstrdup(id);
 	k->values = 0;
 	k->oldest = k->newest = 0;
 	return k;
@@ -74,10 +91,13 @@ new_key(struct tally_column *c, struct slice id)
 static struct key_count *
 count_key(struct tally_column *c, struct slice id, int64_t values)
 {
-	struct key_count *k = find_key(c, id);
+	char name[TALLY_KEY_MAX + 1];
+	struct key_count *k;
 
+	spell_id(name, id);
+	k = find_key(c, name);
 	if (!k)
-		k = new_key(c, id);
+		k = new_key(c, name);
 	k->values += values;
 	return k;
 }

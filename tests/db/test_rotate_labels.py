@@ -1,0 +1,60 @@
+"""Labels are data: whatever stands where a key id should be, a run ends and
+its report can be read."""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import oracle  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    Scene.open()
+
+
+class Labels(Scene):
+    def rotate(self, values, column_type="text", status=1):
+        self.sql("CREATE TABLE zoo (id int PRIMARY KEY,"
+                 f" secret {column_type})")
+        for i, value in enumerate(values):
+            self.sql("INSERT INTO zoo VALUES (%s, %s)", i, value)
+        self.tool.configure(zoo={"columns": "secret"})
+        result = self.tool.rotate()
+        self.assertExit(status, result)
+        return result
+
+    def assertLeft(self, values, column_type="text"):
+        """All of them are findings, counted under some label; beside them a
+        value is rotated."""
+        good = self.ring.seal(b"1", "k2023")
+        wrap = oracle.wrap if column_type != "text" else str
+        column = self.rotate([wrap(good), *values], column_type).column(
+            "secret")
+        self.assertEqual(column["scanned"], len(values) + 1)
+        self.assertEqual(column["rewritten"], 1)
+        self.assertEqual(sum(column["keys"].values()), len(values) + 1)
+
+    def test_long_labels_do_not_keep_a_run_from_ending(self):
+        label = "x" * 300
+        self.assertLeft([f"enc:fernet:{label}:AAAA"] * 3
+                        + [f"enc:fernet:{label}y:AAAA"])
+
+    def test_a_long_label_is_not_cut_within_a_character(self):
+        self.assertLeft([f"enc:fernet:{'a' * n}{'ü' * 150}:AAAA"
+                         for n in range(4)])
+
+    def test_labels_of_control_characters_and_quotes_are_counted(self):
+        self.assertLeft(["enc:fernet:\x01\n\":AAAA", "enc:fernet:';--:AAAA",
+                         "enc:fernet: :AAAA", "enc:fernet:(others):AAAA"])
+
+    def test_labels_that_only_json_can_hold_are_counted(self):
+        member = oracle.MEMBER
+        self.assertLeft([f'{{"{member}": "enc:fernet:{label}:AAAA"}}'
+                         for label in ("k\\u0000", "k\\u0000", "k\\u00001",
+                                       "\\ud800", "\\udc00x")], "json")
+
+
+if __name__ == "__main__":
+    unittest.main()

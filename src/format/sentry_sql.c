@@ -120,6 +120,24 @@ add_sealed_length(struct buf *sql, const char *bytes, size_t head)
 		head, bytes);
 }
 
+/* A body of one layer of base64 gets its second one. */
+static void
+add_resealed_length(struct buf *sql, const char *column, size_t head)
+{
+	struct buf body;
+
+	buf_init(&body, SIZE_MAX);
+	buf_addf(&body,
+		"substr(%s::text COLLATE \"C\", %zu + "
+		"length(split_part(%s::text COLLATE \"C\", ':', 3)))",
+		column, strlen(FERNET_MARK) + 2, column);
+	buf_addf(sql,
+		"%zu + CASE WHEN starts_with(%s, 'gAAAA') THEN "
+		"(length(%s) + 2) / 3 * 4 ELSE length(%s) END",
+		head, buf_str(&body), buf_str(&body), buf_str(&body));
+	buf_done(&body);
+}
+
 void
 sentry_sql_new_length(
 	struct buf *sql, const char *column, const char *key_id, bool raw_too)
@@ -130,14 +148,17 @@ sentry_sql_new_length(
 	buf_init(&bytes, SIZE_MAX);
 	buf_addf(sql,
 		"CASE WHEN starts_with(%s::text COLLATE \"C\", '" FERNET_MARK
-		"') THEN "
-		"length(%s::text COLLATE \"C\") - length(split_part(%s::text "
-		"COLLATE \"C\", ':', 3)) + "
-		"%zu WHEN starts_with(%s::text COLLATE \"C\", '" PLAINTEXT_MARK
 		"') THEN ",
-		column, column, column, strlen(key_id), column);
-	buf_addf(&bytes, "((length(%s::text COLLATE \"C\") - %zu) / 4 * 3)",
-		column, strlen(PLAINTEXT_MARK));
+		column);
+	add_resealed_length(sql, column, head);
+	buf_addf(sql,
+		" WHEN starts_with(%s::text COLLATE \"C\", '" PLAINTEXT_MARK
+		"') THEN ",
+		column);
+	buf_addf(&bytes,
+		"(length(rtrim(substr(%s::text COLLATE \"C\", %zu), '=')) * 3 "
+		"/ 4)",
+		column, strlen(PLAINTEXT_MARK) + 1);
 	add_sealed_length(sql, buf_str(&bytes), head);
 	if (raw_too) {
 		buf_reset(&bytes);

@@ -253,6 +253,33 @@ class TooShort(Base):
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.snapshot("t", "secret"))
 
+    def test_what_is_short_by_one_character_is_known_for_each_spelling(self):
+        """A value fits exactly and is rotated, or nothing is written."""
+        token = self.ring.token(bytes(31), "k2023", zoo.THEN).decode()
+        sealed = len(self.ring.seal(bytes(31)))
+        for name, value in {
+                "one layer": f"enc:fernet:k2023:{token}",
+                "marked": oracle.marked(bytes(31)),
+                "marked, whole block": oracle.marked(bytes(16)),
+                "raw": "r" * 31}.items():
+            for short in (0, 1):
+                with self.subTest(name, short=short):
+                    self.sql("DROP TABLE IF EXISTS t")
+                    self.sql("CREATE TABLE t (id int, secret"
+                             f" varchar({sealed - short}))")
+                    self.sql("INSERT INTO t VALUES (1, %s)", value)
+                    before = self.snapshot("t", "secret")
+                    self.tool.configure(
+                        t={"columns": "secret", "raw": "encrypt"})
+                    result = self.tool.rotate()
+                    after = self.snapshot("t", "secret")
+                    self.assertExit(2 if short else 0, result)
+                    if short:
+                        self.assertIn("would not fit", result.out + result.err)
+                        self.assertUntouched(before, after)
+                    else:
+                        self.assertRight(before, after)
+
     def test_a_dry_run_says_so_too(self):
         before = self.shorten(f"varchar({self.length()})")
         self.tool.configure(t={"columns": "secret"})

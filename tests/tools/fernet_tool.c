@@ -11,37 +11,10 @@
  */
 #include "base64.h"
 #include "fernet.h"
+#include "hex.h"
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define ARGUMENTS 4
-
-static char *
-unhex(struct slice *ret, char *hex)
-{
-	size_t n = strlen(hex) / 2;
-	unsigned char *bytes = xmalloc(n);
-
-	for (size_t i = 0; i < n; i++) {
-		char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
-
-		bytes[i] = (unsigned char)strtoul(pair, NULL, 16);
-	}
-	*ret = slice_of(bytes, n);
-	return (char *)bytes;
-}
-
-static void
-print_hex(struct slice bytes)
-{
-	static const char digit[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < bytes.len; i++) {
-		putchar(digit[bytes.ptr[i] >> 4]);
-		putchar(digit[bytes.ptr[i] & 15]);
-	}
-}
 
 static void
 print_ok(struct slice bytes)

@@ -190,18 +190,26 @@ judge_nested(struct judgement *ret, struct judge *j,
 /* The promise that nothing unreadable is ever sent: a context that has nothing
  * to do with the one that sealed opens it, as a stranger would. */
 static int
-check_fresh(struct judge *j, const struct policy *policy, enum carrier carrier,
-	struct err *err)
+check_fresh(struct judge *j, const struct policy *policy,
+	const struct sealing *x, struct err *err)
 {
+	const struct keyring *ring = j->options.ring;
 	struct envelope e;
 	struct opening o;
+	bool same;
 
-	policy->format->parse(&e, buf_slice(&j->fresh), carrier, &j->inner);
+	policy->format->parse(&e, buf_slice(&j->fresh), x->carrier, &j->inner);
 	if (e.kind == ENVELOPE_SEALED || e.kind == ENVELOPE_PLAINTEXT) {
 		o = policy->format->open(
-			&j->again, &e, j->check, j->options.ring, &j->inner);
-		if (o.result == OPENED_OK && o.canonical &&
-			slice_eq(buf_slice(&j->again), buf_slice(&j->plain)))
+			&j->again, &e, j->check, ring, &j->inner);
+		same = policy->method == METHOD_PLAINTEXT
+			       ? e.kind == ENVELOPE_PLAINTEXT
+			       : o.key == x->key && o.time == x->time &&
+					 slice_eq(e.key_id,
+						 slice_str(
+							 ring->key[x->key].id));
+		if (o.result == OPENED_OK && o.canonical && same &&
+			slice_eq(buf_slice(&j->again), x->plain))
 			return 0;
 	}
 	return err_set(err, ERR_BUG,
@@ -230,7 +238,7 @@ make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
 			    &j->fresh, &x, j->work, ring, &j->scratch) < 0)
 			return err_set(err, ERR_BUG, "cannot seal a value");
 	}
-	if (check_fresh(j, policy, carrier, err) < 0)
+	if (check_fresh(j, policy, &x, err) < 0)
 		return -1;
 	ret->fresh = buf_slice(&j->fresh);
 	return 0;
@@ -310,12 +318,6 @@ judge_inside(struct judgement *ret, struct judge *j,
 	buf_add(&j->plain, outer->ptr, outer->len);
 }
 
-static bool
-may_be_nested(const struct judgement *ret, const struct judge *j)
-{
-	return j->plain.len > 0 && ret->verdict != VERDICT_RAW;
-}
-
 int
 judge_value(struct judgement *ret, struct judge *j, const struct policy *policy,
 	enum carrier carrier, struct slice stored, struct err *err)
@@ -328,7 +330,7 @@ judge_value(struct judgement *ret, struct judge *j, const struct policy *policy,
 		return 0;
 	}
 	judge_stored(ret, j, policy, carrier, stored);
-	if (may_be_nested(ret, j))
+	if (j->plain.len > 0 && ret->verdict != VERDICT_RAW)
 		judge_inside(ret, j, policy, carrier, &j->again);
 	if (ret->rewrite && j->options.seal)
 		rc = make_fresh(ret, j, policy, carrier, err);

@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *begins;
-	const char *also; /* and has this somewhere, or NULL */
+	const char *also; /* and has this somewhere behind, or NULL */
 	const char *whose;
 } known[] = {
 	{"enc:", NULL, "an envelope with an unknown marker"},
@@ -28,9 +28,11 @@ static const struct {
 };
 
 static bool
-has(struct slice value, const char *text)
+has_behind(struct slice value, const char *begins, const char *text)
 {
-	return memmem(value.ptr, value.len, text, strlen(text)) != NULL;
+	struct slice rest = slice_skip(value, strlen(begins));
+
+	return memmem(rest.ptr, rest.len, text, strlen(text)) != NULL;
 }
 
 /* Begins with 0x80 and a time before the year 4147, and is base64url. */
@@ -51,7 +53,8 @@ foreign_envelope(struct slice value)
 		return "bare Fernet token";
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (slice_starts(value, known[i].begins) &&
-			(!known[i].also || has(value, known[i].also)))
+			(!known[i].also || has_behind(value, known[i].begins,
+						   known[i].also)))
 			return known[i].whose;
 	}
 	return NULL;

@@ -36,7 +36,7 @@ void pg_cancel(struct pg *pg);
 
 /* -- parameters ------------------------------------------------------------ */
 
-#define PG_ARGS_MAX 96
+#define PG_ARGS_MAX 128
 
 /* Values are not copied: they live until the statement was sent. */
 struct pg_args {

@@ -163,9 +163,9 @@ array_slice(struct buf *ret, const struct buf *from, size_t first, size_t count)
 		uint32_t len = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
 			       (uint32_t)p[2] << 8 | p[3];
 
-		if (i == first)
-			start = p;
 		p += 4 + (len == UINT32_MAX ? 0 : len);
+		if (i + 1 == first)
+			start = p;
 	}
 	buf_add(ret, start, (size_t)(p - start));
 }
@@ -188,6 +188,10 @@ batch_slice(
 }
 
 /* -- writing --------------------------------------------------------------- */
+
+/* tid[], three arrays per column, and the checkpoint. */
+_Static_assert(1 + 3 * TARGET_COLUMNS_MAX + 6 <= PG_ARGS_MAX,
+	"a batch of the widest table has too many parameters");
 
 static void
 write_args(

@@ -1,4 +1,5 @@
 """Tables as people really have them: partitions, names, types, refusals."""
+import string
 import sys
 import unittest
 from pathlib import Path
@@ -158,6 +159,18 @@ class Identity(Base):
                      *(cell if i >> n & 1 else None
                        for n, cell in enumerate(cells)))
         self.rotates("t", "a", "b", "c", "d", "e")
+
+
+    def test_as_many_columns_as_a_table_may_have_rotate(self):
+        """Mislabelled values, which make a batch as wide as it can be."""
+        names = [*string.ascii_uppercase, *string.digits[:6]]
+        self.sql("CREATE TABLE t (id int, "
+                 + ", ".join(f'"{name}" text' for name in names) + ")")
+        wrong = self.sealed(0).replace(":k2023:", ":k2024:")
+        for i in range(3):
+            self.sql(f"INSERT INTO t VALUES (%s{', %s' * 32})", i,
+                     *[wrong] * 32)
+        self.rotates("t", *names)
 
 
 class Types(Base):

@@ -20,7 +20,7 @@ from lib.model import MEMBER, Policy, judge  # noqa: E402
 from lib.pgrekey import BUILD, ROOT, scaled  # noqa: E402
 
 TOOL = ROOT / BUILD / "tests" / "judge_tool"
-VALUES = 60_000
+VALUES = 40_000
 NOW = 1_900_000_000
 RUN_START = 1_800_000_000
 TIMES = (0, 1, 499162800, 1_600_000_000, RUN_START - 1, RUN_START,
@@ -28,7 +28,8 @@ TIMES = (0, 1, 499162800, 1_600_000_000, RUN_START - 1, RUN_START,
 VERDICTS = {"current", "old", "plaintext", "raw", "noncanonical",
             "unknown_key", "corrupt", "malformed", "foreign", "unsupported",
             "oversize"}
-FLAGS = ("rewrite", "blocks", "nested", "mislabelled", "late", "clear")
+FLAGS = ("rewrite", "blocks", "nested", "mislabelled", "late", "clear",
+         "unread")
 RING = oracle.Ring({
     "k1": "ynzvdTC3MSiFH8PCFO-gYkUuf-DZVE8KM86TOgc6wxc=",
     "k\"2\\": "Q26gMfKal3CIN2MTgrHuHa53UrTZYEFCoXiNiySlQU8=",
@@ -74,7 +75,7 @@ class Maker:
             "", " ", "password", "enc", "enc:", "enc:fernet", "enc:Fernet:a",
             "ENC:FERNET:k1:AAAA", " enc:fernet:k1:AAAA", "enc:tink:AAAA",
             "enc:tink", "enc:plaintext", "enc:other:x", "vault:v1:AAAA",
-            "vault:v", "eyJpdiI6Ijo", "U2FsdGVkX1+x", "null", "\u00fc\u2603",
+            "vault:v", "vault:very", "eyJpdiI6Ijo", "U2FsdGVkX1+x", "null", "\u00fc\u2603",
             "$2b$12$abcdefghijklmnopqrstuv", "gAAAAABk", "g" * 120,
             self.token(b"bare").decode(), self.token(b"bare").decode()[:99],
             "{}", "[]", '{"iv":"a","mac":"b"}', '{"iv":"a"}', "12.5")
@@ -326,6 +327,7 @@ class Judge(unittest.TestCase):
             for name in ("key", "inner"):
                 if getattr(model, name) is not None:
                     wanted[name] = getattr(model, name)
+            wanted.update({f"has-{name}": "" for name in model.within})
             if model.time is not None:
                 wanted["time"] = str(model.time)
             if model.label is not None:

@@ -44,8 +44,10 @@ class Verdict:
     mislabelled: bool = False
     late: bool = False
     clear: bool = False
+    unread: bool = False
     key: str = None
     inner: str = None
+    within: frozenset = frozenset()  # keys that opened anything, at any depth
     time: int = None
     label: str = None
     plain: bytes = None  # what a new envelope holds
@@ -167,7 +169,7 @@ def foreign(text):
             return True
     except ValueError:
         pass
-    return any(text.startswith(begins) and also in text
+    return any(text.startswith(begins) and also in text[len(begins):]
                for begins, also in BEGINNINGS.items())
 
 
@@ -240,7 +242,7 @@ def unfold(seen, ring):
 # -- judging ----------------------------------------------------------------
 
 def left(verdict, **more):
-    return Verdict(verdict, blocks=True, **more)
+    return Verdict(verdict, blocks=True, unread=True, **more)
 
 
 def spelling(opened):
@@ -263,7 +265,8 @@ def judge_sealed(opened, label, ring, policy, run_start):
     if opened.result == "unknown":
         return left("unknown_key", label=label)
     if opened.result == "corrupt":
-        return left("corrupt", label=label, key=opened.key)
+        return left("corrupt", label=label, key=opened.key,
+                    within=frozenset({opened.key}))
     if opened.result == "malformed":
         return left("malformed", label=label)
     primary = opened.key == ring.primary
@@ -271,7 +274,8 @@ def judge_sealed(opened, label, ring, policy, run_start):
         "old", True, mislabelled=label != opened.key, label=label,
         late=(policy.method == "fernet" and not primary
               and opened.time > run_start),
-        key=opened.key, time=opened.time, plain=opened.plain)
+        key=opened.key, time=opened.time, plain=opened.plain,
+        within=frozenset({opened.key}))
     if not opened.strict:
         return replace(found, **spelling(opened))
     if policy.method == "plaintext" or not primary or found.mislabelled:
@@ -284,7 +288,7 @@ def judge_sealed(opened, label, ring, policy, run_start):
 def judge_inside(found, is_json, ring, policy):
     """Follows a plaintext that is an envelope itself."""
     plain, time, inner, layers = found.plain, found.time, None, 0
-    whole = True
+    whole, within = True, set(found.within)
     while True:
         text = plain.decode("utf-8", "surrogateescape")
         seen = parse_inner(text, is_json)
@@ -292,6 +296,8 @@ def judge_inside(found, is_json, ring, policy):
         if not opened:
             break
         layers += 1
+        if seen[0] == "sealed" and opened.result in ("ok", "corrupt"):
+            within.add(opened.key)
         if (opened.result != "ok" or not opened.lossless
                 or layers > NESTED_MAX):
             whole = False
@@ -303,7 +309,8 @@ def judge_inside(found, is_json, ring, policy):
                 inner = opened.key
     if not layers:
         return found
-    found = replace(found, nested=True, inner=inner)
+    found = replace(found, nested=True, inner=inner, unread=not whole,
+                    within=frozenset(within))
     if policy.nested == "unwrap" and whole and not found.blocks:
         current = found.verdict == "current"
         return replace(found, rewrite=True, plain=plain, time=time,

@@ -9,7 +9,8 @@
  *
  * text|json|jsonb, fernet|plaintext, report|encrypt|allow, keep|unwrap, bytes,
  * hex. The answer has the verdict, then words for what else is true of it,
- * then NAME=VALUE for what has a value; label and fresh are in hex.
+ * then NAME=VALUE for what has a value; label and fresh are in hex, and has-ID=
+ * is there for each key that opened anything in it.
  */
 #include "hex.h"
 #include "judge.h"
@@ -60,8 +61,13 @@ answer(const struct judgement *j, const struct keyring *ring)
 	flag("mislabelled", j->mislabelled);
 	flag("late", j->late);
 	flag("clear", j->clear);
+	flag("unread", j->unread);
 	key("key", ring, j->key);
 	key("inner", ring, j->inner_key);
+	for (size_t i = 0; i < ring->count; i++) {
+		if (j->watched >> i & 1)
+			printf(" has-%s=", ring->key[i].id);
+	}
 	if (j->timed)
 		printf(" time=%" PRIu64, j->time);
 	bytes("label", j->label);
@@ -108,6 +114,7 @@ main(int argc, char **argv)
 	struct keyring_options keys = {0};
 	struct judge_options options = {.seal = true};
 	struct keyring *ring;
+	uint32_t watch[KEYRING_MAX];
 	struct judge *j;
 	struct err err;
 	char *line = NULL;
@@ -119,6 +126,9 @@ main(int argc, char **argv)
 	keys.primary = strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
 	if (keyring_load(&ring, &keys, &err) < 0)
 		die(err.msg);
+	for (size_t i = 0; i < ring->count; i++)
+		watch[i] = 1u << i;
+	options.watch = watch;
 	options.ring = ring;
 	options.now = strtoull(argv[3], NULL, 10);
 	options.run_start = strtoull(argv[4], NULL, 10);

@@ -1,0 +1,116 @@
+/* Signals go to the process; whoever waits for them is another thread. */
+#include "clock.h"
+#include "log.h"
+#include "stop.h"
+#include "test.h"
+#include <signal.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 10000
+
+static struct stop stop;
+static atomic_int cancelled;
+
+static void
+cancel(void *ctx)
+{
+	atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+static int
+begin(void **state)
+{
+	struct err err;
+
+	(void)state;
+	atomic_store(&cancelled, 0);
+	return stop_start(&stop, cancel, &cancelled, &err);
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	stop_end(&stop);
+	return 0;
+}
+
+static bool
+becomes(atomic_int *what, int value)
+{
+	for (int64_t until = clock_ms() + PATIENCE_MS; clock_ms() < until;) {
+		if (atomic_load(what) == value)
+			return true;
+		clock_sleep_ms(1);
+	}
+	return false;
+}
+
+static void
+the_first_signal_asks_and_the_second_insists(void **state)
+{
+	(void)state;
+	assert_false(stop_requested(&stop));
+	kill(getpid(), SIGTERM);
+	assert_true(becomes(&stop.level, STOP_SOON));
+	assert_int_equal(atomic_load(&cancelled), 0);
+	kill(getpid(), SIGINT);
+	assert_true(becomes(&stop.level, STOP_NOW));
+	assert_true(becomes(&cancelled, 1));
+	kill(getpid(), SIGINT); /* may cancel what has begun since */
+	assert_true(becomes(&cancelled, 2));
+}
+
+static void
+asking_for_progress_stops_nothing(void **state)
+{
+	(void)state;
+	kill(getpid(), SIGUSR1);
+	for (int64_t until = clock_ms() + PATIENCE_MS;
+		!atomic_load(&stop.progress) && clock_ms() < until;)
+		clock_sleep_ms(1);
+	assert_true(atomic_load(&stop.progress));
+	assert_false(stop_requested(&stop));
+}
+
+static void
+a_request_only_ever_gets_more_urgent(void **state)
+{
+	(void)state;
+	stop_request(&stop, STOP_NOT);
+	assert_int_equal(atomic_load(&stop.level), STOP_NOT);
+	stop_request(&stop, STOP_NOW);
+	stop_request(&stop, STOP_SOON);
+	stop_request(&stop, STOP_NOT);
+	assert_int_equal(atomic_load(&stop.level), STOP_NOW);
+	assert_int_equal(atomic_load(&cancelled), 0); /* it was no signal */
+}
+
+static void
+sleeping_ends_when_a_stop_is_requested(void **state)
+{
+	int64_t before = clock_ms();
+
+	(void)state;
+	stop_sleep(&stop, 0);
+	stop_sleep(&stop, 30);
+	assert_true(clock_ms() - before >= 30);
+	kill(getpid(), SIGTERM);
+	stop_sleep(&stop, 600000);
+	assert_true(clock_ms() - before < PATIENCE_MS);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_first_signal_asks_and_the_second_insists),
+		TEST(asking_for_progress_stops_nothing),
+		TEST(a_request_only_ever_gets_more_urgent),
+		TEST(sleeping_ends_when_a_stop_is_requested),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,7 +3,6 @@
  */
 #include "quote.h"
 #include "sentry_int.h"
-#include <stdio.h>
 
 /* What a value that needs nothing begins with. */
 static void
@@ -82,21 +81,37 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
  * not detoast the whole. */
 #define LABEL_CHARS 300
 
+/* A json may hold escapes that no text can hold, and then ->> fails, whatever
+ * member it asks for: the text is looked at instead. */
+static const char json_string[] = "^[[:space:]]*[{][[:space:]]*\"" MEMBER
+				  "\"[[:space:]]*:[[:space:]]*\"([^\"\\\\]*)";
+
+/* NULL for what is no object, or has no such member. */
+static void
+add_beginning(struct buf *sql, const char *column, enum carrier carrier)
+{
+	switch (carrier) {
+	case CARRIER_TEXT:
+		buf_addf(sql, "substr(%s::text, 1, %d)", column, LABEL_CHARS);
+		break;
+	case CARRIER_JSON:
+		buf_addf(sql, "substring(substr(%s::text, 1, %d) FROM ", column,
+			2 * LABEL_CHARS);
+		quote_literal(sql, json_string);
+		buf_addc(sql, ')');
+		break;
+	case CARRIER_JSONB:
+		buf_addf(sql,
+			"CASE WHEN jsonb_typeof(%s) = 'object' THEN "
+			"substr(%s ->> '" MEMBER "', 1, %d) END",
+			column, column, LABEL_CHARS);
+		break;
+	}
+}
+
 void
 sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
 {
-	char value[512];
-
-	/* NULL for what is no object, or has no such member. */
-	if (carrier == CARRIER_TEXT)
-		snprintf(value, sizeof(value), "substr(%s::text, 1, %d)",
-			column, LABEL_CHARS);
-	else
-		snprintf(value, sizeof(value),
-			"CASE WHEN %s_typeof(%s) = 'object' THEN "
-			"substr(%s ->> '" MEMBER "', 1, %d) END",
-			carrier == CARRIER_JSON ? "json" : "jsonb", column,
-			column, LABEL_CHARS);
 	buf_addf(sql,
 		"CASE WHEN %s IS NULL THEN NULL ELSE (SELECT CASE"
 		" WHEN v IS NULL THEN '%c'"
@@ -104,10 +119,11 @@ sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
 		"') THEN '%c' || split_part(v, ':', 3)"
 		" WHEN starts_with(v, '" PLAINTEXT_MARK "') THEN '%c'"
 		" WHEN starts_with(v, 'enc:') THEN '%c' ELSE '%c' END"
-		" FROM (SELECT %s COLLATE \"C\" AS v) AS label) END",
+		" FROM (SELECT ",
 		column, FORMAT_LABEL_RAW, FORMAT_LABEL_KEY,
-		FORMAT_LABEL_PLAINTEXT, FORMAT_LABEL_OTHER, FORMAT_LABEL_RAW,
-		value);
+		FORMAT_LABEL_PLAINTEXT, FORMAT_LABEL_OTHER, FORMAT_LABEL_RAW);
+	add_beginning(sql, column, carrier);
+	buf_adds(sql, " COLLATE \"C\" AS v) AS label) END");
 }
 
 /* The token of n bytes, through both layers of base64. Integer divisions, as

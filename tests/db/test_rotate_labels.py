@@ -55,6 +55,22 @@ class Labels(Scene):
                          for label in ("k\\u0000", "k\\u0000", "k\\u00001",
                                        "\\ud800", "\\udc00x")], "json")
 
+    def test_json_that_no_text_can_hold_does_not_stop_the_quick_count(self):
+        self.sql("CREATE TABLE zoo (id int PRIMARY KEY, secret json)")
+        values = [oracle.wrap(self.ring.seal(b"1")),
+                  oracle.wrap(self.ring.seal(b"1", "k2023")),
+                  " \n" + oracle.wrap(oracle.marked(b"1")),
+                  '{"a": "\\u0000"}', '{"a": "\\ud800"}', '"\\udc00"', "[]"]
+        for i, value in enumerate(values):
+            self.sql("INSERT INTO zoo VALUES (%s, %s)", i, value)
+        self.tool.configure(zoo={"columns": "secret", "raw": "allow"})
+        result = self.tool.run("verify", "--quick", "--output", "json")
+        self.assertExit(1, result)
+        self.assertEqual(
+            result.column("secret")["keys"], {"k2025": 1, "k2023": 1})
+        self.assertEqual(result.column("secret")["verdicts"], {
+            "current": 1, "old": 1, "plaintext": 1, "raw": 4})
+
 
 if __name__ == "__main__":
     unittest.main()

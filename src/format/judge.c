@@ -51,7 +51,7 @@ judge_lenient(struct judgement *ret, const struct opening *o)
 	ret->verdict = VERDICT_NONCANONICAL;
 	ret->what = o->what;
 	ret->rewrite = !o->lossy;
-	ret->blocks = o->lossy;
+	ret->blocks = ret->unread = o->lossy;
 }
 
 static void

@@ -247,7 +247,7 @@ def left(verdict, **more):
 
 def spelling(opened):
     return {"verdict": "noncanonical", "rewrite": opened.lossless,
-            "blocks": not opened.lossless}
+            "blocks": not opened.lossless, "unread": not opened.lossless}
 
 
 def judge_marked(opened, policy):
@@ -309,7 +309,7 @@ def judge_inside(found, is_json, ring, policy):
                 inner = opened.key
     if not layers:
         return found
-    found = replace(found, nested=True, inner=inner, unread=not whole,
+    found = replace(found, nested=True, inner=inner, unread=found.unread or not whole,
                     within=frozenset(within))
     if policy.nested == "unwrap" and whole and not found.blocks:
         current = found.verdict == "current"

@@ -105,6 +105,25 @@ counting_counts_nulls_and_what_the_label_says(void **state)
 }
 
 static void
+copying_reads_every_row_of_its_part(void **state)
+{
+	struct scene *s = *state;
+	struct copy_range part = {.range = &s->write.range};
+
+	scene_columns(s, one, 1);
+	s->view.everything = true;
+	sql_copy(&s->sql, &s->view, &part);
+	assert_has(s, "COPY (SELECT t.ctid, 0 + CASE");
+	assert_has(s, " FROM ONLY \"s\".\"T\" AS t WHERE " RANGE
+		      ") TO STDOUT (FORMAT binary)");
+	assert_lacks(s, "starts_with");
+	buf_reset(&s->sql);
+	part = (struct copy_range){.sample = 2.5};
+	sql_copy(&s->sql, &s->view, &part);
+	assert_has(s, "AS t TABLESAMPLE SYSTEM (2.5) WHERE true) TO STDOUT");
+}
+
+static void
 lengths_matter_only_where_there_is_a_limit_and_a_label(void **state)
 {
 	struct scene *s = *state;
@@ -279,6 +298,7 @@ main(void)
 			a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent),
 		WITH_SCENE(
 			the_configured_condition_holds_in_every_reading_statement),
+		WITH_SCENE(copying_reads_every_row_of_its_part),
 		WITH_SCENE(counting_counts_nulls_and_what_the_label_says),
 		WITH_SCENE(
 			lengths_matter_only_where_there_is_a_limit_and_a_label),

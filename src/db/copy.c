@@ -116,5 +116,5 @@ rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	window_done(&x.row);
 	if (rc == 0 && x.broken)
 		return err_set(err, ERR_BUG, "COPY sent what is no row");
-	return rc;
+	return rc < 0 ? rows_unread(r, err) : 0;
 }

@@ -35,6 +35,35 @@ rows_leaf(const struct rows *r)
 	return r->leaf;
 }
 
+/* Nothing else in a statement that reads is somebody else's. Division by zero
+ * in it must not be taken for the fence of a chunk: it would be tried again
+ * for ever. */
+static bool
+is_condition(const struct err *err)
+{
+	return !strncmp(err->sqlstate, "22", 2) ||
+	       !strncmp(err->sqlstate, "42", 2) ||
+	       !strncmp(err->sqlstate, "P0", 2);
+}
+
+int
+rows_unread(const struct rows *r, struct err *err)
+{
+	const struct target *t = r->leaf->conf;
+
+	if (!strcmp(err->sqlstate, "42501")) {
+		err_hint(err, "GRANT SELECT on every column that is read, "
+			      "those in `where` included");
+	} else if (t->where && is_condition(err)) {
+		err->code = ERR_USAGE;
+		err_hint(err,
+			"`where` of [table %s], line %d, is evaluated by "
+			"the server for every row",
+			t->label, t->line);
+	}
+	return err_in(err, "cannot read %s", r->leaf->name);
+}
+
 /* -- windows --------------------------------------------------------------- */
 
 void
@@ -210,14 +239,14 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 			  " NO SCROLL CURSOR FOR ");
 	sql_read(&r->sql, &r->view, range);
 	if (pg_exec(pg, buf_str(&r->sql), err) < 0)
-		return -1;
+		return rows_unread(r, err);
 	do {
 		n = fetch_size(r);
 		snprintf(fetch, sizeof(fetch), "FETCH %zu FROM pgrekey_window",
 			n);
 		f.fetched = 0;
 		if (pg_stream(pg, fetch, NULL, fill_row, &f, err) < 0)
-			return -1;
+			return rows_unread(r, err);
 	} while (!f.full && f.fetched == n);
 	if (f.full)
 		cut_window(ret, range);

@@ -18,7 +18,7 @@ rows_count(
 	buf_reset(&r->sql);
 	sql_count(&r->sql, &r->view);
 	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return -1;
+		return rows_unread(r, err);
 	*ret = (struct leaf_count){.rows = pg_int(result, 0, 0)};
 	for (size_t i = 0; i < r->leaf->conf->columns; i++) {
 		ret->nulls[i] = pg_int(result, 0, (int)(2 * i + 1));
@@ -57,7 +57,7 @@ rows_sweep(
 	sql_read(&r->sql, &r->view, NULL);
 	rc = pg_stream(pg, buf_str(&r->sql), NULL, sweep_row, &s, err);
 	window_done(&s.window);
-	return rc;
+	return rc < 0 ? rows_unread(r, err) : 0;
 }
 
 static bool
@@ -76,7 +76,9 @@ rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	buf_reset(&r->sql);
 	sql_read(&r->sql, &r->view, NULL);
 	buf_addf(&r->sql, " LIMIT %zu", count);
-	return pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err);
+	if (pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err) < 0)
+		return rows_unread(r, err);
+	return 0;
 }
 
 /* -- labels ---------------------------------------------------------------- */
@@ -90,7 +92,7 @@ rows_labels(struct rows *r, struct pg *pg, size_t column, label_fn fn,
 	buf_reset(&r->sql);
 	sql_labels(&r->sql, &r->view, column);
 	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return -1;
+		return rows_unread(r, err);
 	for (int i = 0; i < pg_rows(result); i++) {
 		const char *text = pg_text(result, i, 0);
 		struct label l = {
@@ -154,7 +156,7 @@ rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 		sql_read(&r->sql, &r->view, &range);
 		buf_adds(&r->sql, ") AS x LIMIT 1");
 		if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-			return -1;
+			return rows_unread(r, err);
 		*ret = pg_rows(result) > 0;
 		pg_free(result);
 	}
@@ -269,7 +271,7 @@ check_length(struct rows *r, struct pg *pg, size_t column, struct err *err)
 	if (!sql_overflow(&r->sql, &r->view, column))
 		return 0;
 	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return -1;
+		return rows_unread(r, err);
 	count = pg_int(result, 0, 0);
 	longest = pg_int(result, 0, 1);
 	pg_free(result);

@@ -1,0 +1,76 @@
+"""A condition of the configuration that the server cannot evaluate."""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import zoo  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    Scene.open()
+
+
+class Condition(Scene):
+    ROWS = 3000
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text)")
+        zoo.copy_rows(self.admin, "t", ("id", "secret"), (
+            (i, self.ring.seal(zoo.plain(str(i)), "k2024", zoo.THEN))
+            for i in range(self.ROWS)))
+
+    def refuses(self, condition, *arguments, command="rotate"):
+        self.tool.configure(t={"columns": "secret", "where": condition})
+        before = self.snapshot("t", "secret")
+        result = self.tool.run(command, *arguments, patience=60)
+        self.assertExit(2, result)
+        self.assertIn("public.t", result.err)
+        self.assertIn("`where` of [table t]", result.err)
+        self.assertUntouched(before, self.snapshot("t", "secret"))
+
+    def test_a_column_that_is_not_there_is_exit_2(self):
+        self.refuses("nowhere = 7")
+
+    def test_what_is_no_sql_is_exit_2(self):
+        self.refuses("id = = 7")
+        self.refuses("id = 7; SELECT 1")
+
+    def test_what_fails_for_some_row_is_exit_2(self):
+        self.refuses("secret::int = 7")
+        self.refuses("secret::int = 7", "--dry-run")
+
+    def test_verify_says_the_same(self):
+        self.refuses("secret::int = 7", command="verify")
+        self.refuses("secret::int = 7", "--quick", command="verify")
+        self.refuses(f"1 / (id - {self.ROWS // 2}) > -2", command="verify")
+
+    def test_division_by_zero_is_not_tried_for_ever(self):
+        """Its SQLSTATE is the one by which a chunk's fence speaks. The row is
+        in the middle: the look at the beginning does not come by."""
+        self.tool.configure(t={"columns": "secret", "where":
+                               f"1 / (id - {self.ROWS // 2 + 150}) > -2"})
+        result = self.tool.rotate(patience=60)
+        self.assertExit(2, result)
+        self.assertIn("22012", result.err)
+
+    def test_a_missing_privilege_says_what_to_grant(self):
+        role = f"rekey_{self.database}"
+        self.sql(f"CREATE ROLE {role} LOGIN")
+        self.addCleanup(self.sql, f"DROP ROLE {role}")
+        self.addCleanup(self.sql, f"DROP OWNED BY {role}")
+        self.sql("ALTER TABLE t ADD tenant int")
+        self.tool.user = role
+        self.tool.configure(t={"columns": "secret"})
+        self.cluster.psql(self.database, self.tool.run("init", "--print").out)
+        self.tool.configure(t={"columns": "secret", "where": "tenant = 7"})
+        result = self.tool.rotate()
+        self.assertExit(4, result)
+        self.assertRegex(result.err, "hint: GRANT SELECT .*`where`")
+
+
+if __name__ == "__main__":
+    unittest.main()

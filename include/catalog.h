@@ -28,7 +28,9 @@ struct leaf {
 	size_t target;  /* index */
 	const struct target *conf;
 	struct leaf_column *column; /* conf->columns of them, same order */
-	char **key; /* primary key columns, NULL-terminated; may be empty */
+	char *sql_schema;           /* "schema" */
+	char **key;   /* primary key columns, NULL-terminated; may be empty */
+	char **asked; /* likewise: those that `where` seems to name */
 	bool before_trigger; /* a BEFORE UPDATE row trigger may fire */
 	bool any_trigger;
 	bool lock_for_update; /* a unique index covers an encrypted column */

@@ -28,6 +28,9 @@ struct state {
 /* The statements that create it, and what a role needs to use it. */
 void state_ddl(struct buf *sql, const char *schema);
 void state_grants(struct buf *sql, const char *schema, const char *role);
+/* Is it there? name is not quoted; needs no privilege. */
+int state_exists(
+	bool *ret, struct pg *pg, const char *name, struct err *err) MUST_CHECK;
 
 /* Makes sure that the schema is there in this version, creating it if allowed.
  * ERR_DB with the way out otherwise. */

@@ -1,5 +1,6 @@
 #include "command.h"
 #include "job_int.h"
+#include "log.h"
 #include <stdio.h>
 
 static int
@@ -27,6 +28,8 @@ run(const struct config *config, const struct keyring *ring, struct err *err)
 		rc = print_sql(&o, err);
 	else
 		rc = rotate_init(&o, err);
+	if (rc == 0 && !config->print)
+		log_info("the state schema %s is there", o.job.state_schema);
 	job_done(&o.job);
 	return rc < 0 ? -1 : ERR_NONE;
 }

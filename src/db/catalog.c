@@ -76,6 +76,16 @@ static const char key_sql[] =
 	"WHERE x.indrelid = $1::oid AND x.indisprimary"
 	" AND k.place <= x.indnkeyatts ORDER BY k.place";
 
+/* Columns whose names are words of $2, the condition. One too many when a
+ * literal has such a word, but none is missed. */
+static const char asked_sql[] =
+	"SELECT a.attname, true FROM pg_catalog.pg_attribute a"
+	" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+	" AND pg_catalog.lower($2) ~ ('(^|[^[:alnum:]_$])'"
+	"  || pg_catalog.regexp_replace(pg_catalog.lower(a.attname::text),"
+	"   '([^[:alnum:]_])', '\\\\\\1', 'g') || '($|[^[:alnum:]_$])')"
+	" ORDER BY a.attnum";
+
 /* -- loading --------------------------------------------------------------- */
 
 static bool
@@ -141,25 +151,37 @@ out:
 	return rc;
 }
 
+/* Names of columns, and whether each may be read. */
 static int
-load_key(struct leaf *leaf, const struct loader *load, struct err *err)
+load_names(char ***ret, const struct leaf *leaf, const struct loader *load,
+	const char *sql, const char *condition, struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
 	int rc = 0;
 
 	pg_arg_int(&args, leaf->oid);
-	if (pg_query(&r, load->pg, key_sql, &args, err) < 0)
+	if (condition)
+		pg_arg_text(&args, condition);
+	if (pg_query(&r, load->pg, sql, &args, err) < 0)
 		return -1;
-	leaf->key = xcalloc((size_t)pg_rows(r) + 1, sizeof(*leaf->key));
+	*ret = xcalloc((size_t)pg_rows(r) + 1, sizeof(**ret));
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
-		leaf->key[i] = xstrdup(pg_text(r, i, 0));
+		(*ret)[i] = xstrdup(pg_text(r, i, 0));
 		if (!pg_bool(r, i, 1))
 			rc = catalog_missing(
-				err, load, "SELECT", leaf->key[i], leaf);
+				err, load, "SELECT", (*ret)[i], leaf);
 	}
 	pg_free(r);
 	return rc;
+}
+
+static void
+names_free(char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		free(names[i]);
+	free(names);
 }
 
 static void
@@ -169,11 +191,11 @@ leaf_done(struct leaf *leaf)
 		free(leaf->column[i].name);
 		free(leaf->column[i].ref);
 	}
-	for (size_t i = 0; leaf->key && leaf->key[i]; i++)
-		free(leaf->key[i]);
 	free(leaf->column);
-	free(leaf->key);
+	names_free(leaf->key);
+	names_free(leaf->asked);
 	free(leaf->name);
+	free(leaf->sql_schema);
 	free(leaf->sql_name);
 }
 
@@ -187,6 +209,7 @@ load_leaf(struct leaf *leaf, const struct loader *load,
 	leaf->name = xstrdup(pg_text(r, i, L_NAME));
 	buf_init(&name, 1024);
 	quote_ident(&name, pg_text(r, i, L_SCHEMA));
+	leaf->sql_schema = xstrdup(buf_str(&name));
 	buf_addc(&name, '.');
 	quote_ident(&name, pg_text(r, i, L_TABLE));
 	leaf->sql_name = xstrdup(buf_str(&name));
@@ -201,7 +224,10 @@ load_leaf(struct leaf *leaf, const struct loader *load,
 	}
 	if (catalog_check_ctid(load, leaf, err) < 0)
 		return -1;
-	return load_key(leaf, load, err);
+	if (leaf->conf->where && load_names(&leaf->asked, leaf, load, asked_sql,
+					 leaf->conf->where, err) < 0)
+		return -1;
+	return load_names(&leaf->key, leaf, load, key_sql, NULL, err);
 }
 
 static int

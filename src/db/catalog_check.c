@@ -101,7 +101,8 @@ catalog_missing(struct err *err, const struct loader *load, const char *what,
 		!strcmp(what, "SELECT") ? "read" : "update", column,
 		leaf->name);
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "42501");
-	err_hint(err, "%s", buf_str(&sql));
+	err_hint(err, "%s; `pgrekey init --print` prints all it needs",
+		buf_str(&sql));
 	buf_done(&sql);
 	return -1;
 }
@@ -133,18 +134,51 @@ add_columns(struct buf *sql, const struct leaf *leaf)
 	}
 }
 
+static void
+add_names(struct buf *sql, char *const *name)
+{
+	for (; name && *name; name++) {
+		buf_adds(sql, ", ");
+		quote_ident(sql, *name);
+	}
+}
+
+static void
+grant_usage(struct buf *sql, const char *schema, const char *role)
+{
+	buf_addf(sql, "GRANT USAGE ON SCHEMA %s TO ", schema);
+	quote_ident(sql, role);
+	buf_adds(sql, ";\n");
+}
+
+/* Partitions may be in other schemas than their table. */
+static void
+grant_schemas(
+	struct buf *sql, const struct catalog *c, size_t at, const char *role)
+{
+	const struct leaf *leaf = &c->leaf[at];
+	struct buf own;
+
+	buf_init(&own, 1024);
+	quote_ident(&own, leaf->conf->schema);
+	if (at == 0 || c->leaf[at - 1].target != leaf->target)
+		grant_usage(sql, buf_str(&own), role);
+	if (strcmp(buf_str(&own), leaf->sql_schema) != 0)
+		grant_usage(sql, leaf->sql_schema, role);
+	buf_done(&own);
+}
+
 void
 catalog_grants(struct buf *sql, const struct catalog *c, const char *role)
 {
 	for (size_t i = 0; i < c->leaves; i++) {
 		const struct leaf *leaf = &c->leaf[i];
 
+		grant_schemas(sql, c, i, role);
 		buf_adds(sql, "GRANT SELECT (ctid, ");
 		add_columns(sql, leaf);
-		for (size_t k = 0; leaf->key[k]; k++) {
-			buf_adds(sql, ", ");
-			quote_ident(sql, leaf->key[k]);
-		}
+		add_names(sql, leaf->key);
+		add_names(sql, leaf->asked);
 		buf_adds(sql, "), UPDATE (");
 		add_columns(sql, leaf);
 		buf_addf(sql, ") ON %s TO ", leaf->sql_name);

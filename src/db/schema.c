@@ -132,6 +132,24 @@ state_ddl(struct buf *sql, const char *schema)
 	expand(sql, ddl, schema, "");
 }
 
+int
+state_exists(bool *ret, struct pg *pg, const char *name, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_text(&args, name);
+	if (pg_query(&r, pg,
+		    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c"
+		    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		    " WHERE n.nspname = $1 AND c.relname = 'version')",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_bool(r, 0, 0);
+	pg_free(r);
+	return 0;
+}
+
 void
 state_grants(struct buf *sql, const char *schema, const char *role)
 {

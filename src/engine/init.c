@@ -42,14 +42,18 @@ rotate_init_sql(
 {
 	char *schema = quoted_schema(o);
 	struct pg *pg = NULL;
-	int rc;
+	bool exists;
+	int rc = -1;
 
+	if (pg_open(&pg, &o->job.connection, err) < 0 ||
+		state_exists(&exists, pg, o->job.state_schema, err) < 0)
+		goto out;
 	buf_adds(ret, "BEGIN;\n");
-	state_ddl(ret, schema);
-	rc = pg_open(&pg, &o->job.connection, err);
-	if (rc == 0)
-		rc = add_grants(ret, pg, o, schema, err);
+	if (!exists) /* tables may come later, and want their GRANTs */
+		state_ddl(ret, schema);
+	rc = add_grants(ret, pg, o, schema, err);
 	buf_adds(ret, "COMMIT;\n");
+out:
 	pg_close(pg);
 	free(schema);
 	return rc;

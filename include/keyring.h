@@ -32,6 +32,8 @@ struct keyring {
 	bool has_primary;
 	char **warning; /* readable by others, weak, ... ; for the log */
 	size_t warnings;
+	struct err *problem; /* of a survey; otherwise loading failed */
+	size_t problems;
 	uint8_t *secret; /* what all key[].bytes point into */
 	size_t secret_size;
 };
@@ -43,6 +45,9 @@ struct keyring_options {
 	bool strict_permissions;   /* readable by others is an error */
 	/* NULL-terminated pairs id, fingerprint: what a key must be. */
 	const char *const *pins;
+	/* Go on at what would make loading fail, as far as that goes, and note
+	 * it in the ring: for those who want to see everything at once. */
+	bool survey;
 };
 
 /* ERR_KEYS on any file that is not exactly one key, on a missing or weak

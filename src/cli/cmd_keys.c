@@ -1,6 +1,7 @@
 #include "command.h"
 #include "json.h"
 #include "keys_int.h"
+#include "log.h"
 #include <stdio.h>
 
 #define REPORT_MAX (4 * 1024 * 1024)
@@ -39,11 +40,25 @@ add_json_ring(struct json *j, const struct keyring *ring, const char *primary)
 	json_end(j, ']');
 }
 
-/* ring is NULL when it was refused as a whole, problem when nothing was. */
+/* why is NULL when nothing stands in the way of the ring as a whole. */
+static void
+add_json_problems(
+	struct json *j, const struct keyring *ring, const struct err *why)
+{
+	json_array(j, "problems");
+	for (size_t i = 0; ring && i < ring->problems; i++)
+		json_string(j, NULL, ring->problem[i].msg);
+	if (why)
+		json_string(j, NULL, why->msg);
+	json_end(j, ']');
+}
+
+/* ring is NULL when the directory could not be read at all. */
 static void
 add_json(struct buf *out, const struct keyring *ring, const char *primary,
-	const char *problem)
+	const struct err *why)
 {
+	bool good = ring && ring->problems == 0 && !why;
 	struct json j;
 
 	json_init(&j, out);
@@ -54,12 +69,9 @@ add_json(struct buf *out, const struct keyring *ring, const char *primary,
 		json_string(&j, "primary", primary);
 	else
 		json_null(&j, "primary");
-	json_int(&j, "exit", problem ? ERR_KEYS : ERR_NONE);
+	json_int(&j, "exit", good ? ERR_NONE : ERR_KEYS);
 	add_json_ring(&j, ring, primary);
-	json_array(&j, "problems");
-	if (problem)
-		json_string(&j, NULL, problem);
-	json_end(&j, ']');
+	add_json_problems(&j, ring, why);
 	json_end(&j, '}');
 	buf_addc(out, '\n');
 }
@@ -87,19 +99,16 @@ add_text(struct buf *out, const struct keyring *ring, const char *primary)
 	}
 }
 
-/* Loads without a primary first, so that the list is there even when the
- * primary is what is wrong. */
+/* The last problem ends the program, as any other does. */
 static int
-look(struct keyring **ret, const struct config *c, struct err *err)
+tell_problems(const struct keyring *ring, struct err *err)
 {
-	struct keyring *again = NULL;
-
-	if (keys_load(ret, c, false, err) < 0)
-		return -1;
-	if (c->primary && keys_load(&again, c, true, err) < 0)
-		return -1;
-	keyring_free(again);
-	return 0;
+	if (ring->problems == 0)
+		return 0;
+	for (size_t i = 0; i + 1 < ring->problems; i++)
+		log_err(&ring->problem[i]);
+	*err = ring->problem[ring->problems - 1];
+	return -1;
 }
 
 static int
@@ -111,14 +120,19 @@ keys(const struct config *config, const struct keyring *none, struct err *err)
 
 	(void)none; /* a ring that cannot be loaded is what we report */
 	buf_init(&out, REPORT_MAX);
-	rc = look(&ring, config, err);
-	if (config->output == OUTPUT_JSON) {
-		add_json(&out, ring, config->primary, rc < 0 ? err->msg : NULL);
-	} else if (ring) {
+	rc = keys_survey(&ring, config, err);
+	if (rc == 0)
+		rc = keys_check_lock(config, err);
+	if (config->output == OUTPUT_JSON)
+		add_json(&out, ring, config->primary, rc < 0 ? err : NULL);
+	else if (ring && ring->count > 0)
 		add_text(&out, ring, config->primary);
-		keys_log_warnings(ring);
-	}
 	fwrite(buf_str(&out), 1, out.len, stdout);
+	fflush(stdout);
+	if (ring) {
+		keys_log_warnings(ring);
+		rc = rc == 0 ? tell_problems(ring, err) : rc;
+	}
 	buf_done(&out);
 	keyring_free(ring);
 	return rc;
@@ -129,7 +143,7 @@ const struct command cmd_keys = {
 	.needs = NEED_KEY_DIR,
 	.summary = "list the keys and what is wrong with them",
 	.details = "Lists ids and fingerprints of the keys in the key "
-		   "directory and marks the primary. A problem with one of "
-		   "them is an error (exit status 3).",
+		   "directory, marks the primary, and says all that is wrong "
+		   "with them. Anything wrong is exit status 3.",
 	.run = keys,
 };

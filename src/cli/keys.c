@@ -16,7 +16,7 @@ keys_need_directory(const struct config *c, struct err *err)
 
 static int
 load(struct keyring **ret, const struct config *c, const char *primary,
-	struct err *err)
+	bool survey, struct err *err)
 {
 	struct keyring_options options = {
 		.directory = c->key_directory,
@@ -24,6 +24,7 @@ load(struct keyring **ret, const struct config *c, const char *primary,
 		.ignore = (const char *const *)c->key_ignore,
 		.strict_permissions = c->strict_permissions,
 		.pins = (const char *const *)c->pins,
+		.survey = survey,
 	};
 
 	return keyring_load(ret, &options, err);
@@ -36,7 +37,7 @@ refuse_no_primary(const struct config *c, struct err *err)
 	struct keyring *ring = NULL;
 	struct buf ids;
 
-	if (load(&ring, c, NULL, err) < 0)
+	if (load(&ring, c, NULL, false, err) < 0)
 		return -1;
 	buf_init(&ids, IDS_MAX);
 	for (size_t i = 0; i < ring->count; i++)
@@ -49,8 +50,8 @@ refuse_no_primary(const struct config *c, struct err *err)
 	return -1;
 }
 
-static int
-check_lock(const struct config *c, struct err *err)
+int
+keys_check_lock(const struct config *c, struct err *err)
 {
 	if (!c->require_locked_memory || secret_state().keys_locked)
 		return 0;
@@ -70,14 +71,20 @@ keys_load(struct keyring **ret, const struct config *c, bool primary,
 		return -1;
 	if (primary && !c->primary)
 		return refuse_no_primary(c, err);
-	if (load(&ring, c, primary ? c->primary : NULL, err) < 0)
+	if (load(&ring, c, primary ? c->primary : NULL, false, err) < 0)
 		return -1;
-	if (check_lock(c, err) < 0) {
+	if (keys_check_lock(c, err) < 0) {
 		keyring_free(ring);
 		return -1;
 	}
 	*ret = ring;
 	return 0;
+}
+
+int
+keys_survey(struct keyring **ret, const struct config *c, struct err *err)
+{
+	return load(ret, c, c->primary, true, err);
 }
 
 void

@@ -29,6 +29,7 @@ keyring_free(struct keyring *ring)
 	for (size_t i = 0; i < ring->warnings; i++)
 		free(ring->warning[i]);
 	free(ring->warning);
+	free(ring->problem);
 	free(ring->key);
 	secret_free(ring->secret, ring->secret_size);
 	free(ring);
@@ -95,20 +96,19 @@ refuse_exposed(const char *directory, const char *name, struct err *err)
 		"under the secret; strict_permissions asks for it");
 }
 
+static void
+note(struct keyring *ring, const struct err *err)
+{
+	ring->problem = xrealloc(
+		ring->problem, (ring->problems + 1) * sizeof(*ring->problem));
+	ring->problem[ring->problems++] = *err;
+}
+
 /* What reading all files found out beside the keys. */
 struct survey {
-	struct err first; /* of the bad files */
-	size_t bad;
 	size_t exposed;
 	const char *exposed_name;
 };
-
-static void
-note_bad(struct survey *s, const struct err *err)
-{
-	if (s->bad++ == 0)
-		s->first = *err;
-}
 
 static void
 read_one(struct keyring *ring, struct survey *s, struct key_dir *dir,
@@ -122,14 +122,14 @@ read_one(struct keyring *ring, struct survey *s, struct key_dir *dir,
 	case KEY_FILE_NONE:
 		return;
 	case KEY_FILE_BAD:
-		note_bad(s, &err);
+		note(ring, &err);
 		return;
 	case KEY_FILE_OK:
 		break;
 	}
 	if (exposed && strict) {
 		refuse_exposed(dir->path, name, &err);
-		note_bad(s, &err);
+		note(ring, &err);
 		return;
 	}
 	if (exposed && s->exposed++ == 0)
@@ -137,12 +137,10 @@ read_one(struct keyring *ring, struct survey *s, struct key_dir *dir,
 	add_key(ring, name);
 }
 
-static int
-read_all(
-	struct keyring *ring, struct key_dir *dir, bool strict, struct err *err)
+static void
+read_all(struct keyring *ring, struct key_dir *dir, bool strict)
 {
 	struct survey s = {0};
-	size_t len;
 
 	for (size_t i = 0; i < dir->count; i++)
 		read_one(ring, &s, dir, dir->name[i], strict);
@@ -151,13 +149,22 @@ read_all(
 				     "%s%s",
 				   dir->path, s.exposed_name,
 				   s.exposed > 1 ? " and more" : ""));
-	if (s.bad == 0)
+}
+
+/* All files are read before the first bad one is complained of. */
+static int
+refuse_bad_files(const struct keyring *ring, struct err *err)
+{
+	size_t len;
+
+	if (ring->problems == 0)
 		return 0;
-	*err = s.first;
+	*err = ring->problem[0];
 	len = strlen(err->msg);
-	if (s.bad > 1)
+	if (ring->problems > 1)
 		snprintf(err->msg + len, sizeof(err->msg) - len,
-			" (and %zu more bad files)", s.bad - 1);
+			" (and %zu more: see `pgrekey keys`)",
+			ring->problems - 1);
 	return -1;
 }
 
@@ -206,7 +213,7 @@ check_pins(struct keyring *ring, const char *const *pins, struct err *err)
 static void
 hint_known_ids(const struct keyring *ring, struct err *err)
 {
-	char ids[256];
+	char ids[256] = "none";
 	size_t len = 0;
 
 	for (size_t i = 0; i < ring->count && len < sizeof(ids); i++)
@@ -244,6 +251,28 @@ choose_primary(struct keyring *ring, const struct keyring_options *options,
 	return 0;
 }
 
+/* Each of them looks at all keys, so that a survey can go on. */
+static int
+check_ring(
+	struct keyring *ring, const struct keyring_options *o, struct err *err)
+{
+	bool bad[3];
+	struct err why[3];
+
+	bad[0] = check_twins(ring, o->directory, &why[0]) < 0;
+	bad[1] = check_pins(ring, o->pins, &why[1]) < 0;
+	bad[2] = choose_primary(ring, o, &why[2]) < 0;
+	for (int i = 0; i < 3; i++) {
+		if (bad[i] && !o->survey) {
+			*err = why[i];
+			return -1;
+		}
+		if (bad[i])
+			note(ring, &why[i]);
+	}
+	return 0;
+}
+
 static int
 load_once(struct keyring **ret, bool *changed,
 	const struct keyring_options *options, struct err *err)
@@ -255,17 +284,17 @@ load_once(struct keyring **ret, bool *changed,
 	if (key_dir_list(&dir, options->directory, options->ignore, err) < 0)
 		goto out;
 	ring = keyring_new(dir.count);
-	if (read_all(ring, &dir, options->strict_permissions, err) < 0)
+	read_all(ring, &dir, options->strict_permissions);
+	if ((!options->survey || dir.changed) &&
+		refuse_bad_files(ring, err) < 0)
 		goto out;
-	if (ring->count == 0) {
+	if (ring->count == 0 && ring->problems == 0) {
 		dir.changed = true; /* a replaced one looks empty, too */
 		err_set(err, ERR_KEYS, "key directory %s: holds no key",
 			options->directory);
 		goto out;
 	}
-	if (check_twins(ring, options->directory, err) < 0 ||
-		check_pins(ring, options->pins, err) < 0 ||
-		choose_primary(ring, options, err) < 0)
+	if (check_ring(ring, options, err) < 0)
 		goto out;
 	*ret = ring;
 	ring = NULL;

@@ -1,10 +1,16 @@
 """keygen and keys, and what becomes of output that nobody gets."""
 
+import ctypes
 import json
 import os
+import re
+import resource
 import unittest
 
-from program import SECRET, Case
+from program import BUILD, SECRET, Case
+
+PR_CAPBSET_DROP = 24
+CAP_IPC_LOCK = 14
 
 
 class Keys(Case):
@@ -73,13 +79,54 @@ class Keys(Case):
         self.keygen("k1")
         (self.keys / "bad").write_text(SECRET)
         (self.keys / "bad").chmod(0o600)
-        self.refuse("keys", "--directory", self.keys, status=3,
-                    message=".*bad")
+        done = self.run_it("keys", "--directory", self.keys, status=3)
+        self.assertRegex(done.stderr, "^pgrekey: .*bad: .*\nhint: ")
         done = self.run_it("keys", "--output=json", "--directory", self.keys,
                            status=3)
         report = json.loads(done.stdout)
         self.assertEqual(report["exit"], 3)
         self.assertIn("bad", report["problems"][0])
+
+    def test_all_problems_are_listed_beside_the_keys_that_are_good(self):
+        self.keygen("k1")
+        (self.keys / "bad").write_text(SECRET)
+        (self.keys / "worse").mkdir()
+        (self.keys / "worst").write_bytes(b"\0" * 5000)
+        (self.keys / "twin").write_text((self.keys / "k1").read_text())
+        for name in ("bad", "worst", "twin"):
+            (self.keys / name).chmod(0o600)
+        path = self.config(f"[keys]\ndirectory = {self.keys}\n"
+                           "primary = k9\nfingerprint.k1 = 00000000\n")
+        wanted = ("/bad: ", "/worst: ", "k1 and twin are the same key",
+                  "key k1 has the fingerprint", "primary k9")
+        done = self.run_it("keys", "-c", path, status=3)
+        self.assertRegex(done.stdout, r"(?m)^k1 +[0-9a-f]{8}$")
+        said = [line for line in done.stderr.splitlines()
+                if line.startswith("pgrekey: ")]
+        self.assertEqual(len(said), len(wanted), done.stderr)
+        for words, line in zip(wanted, said):
+            self.assertIn(words, line)
+        done = self.run_it("keys", "-c", path, "--output=json", status=3)
+        report = json.loads(done.stdout)
+        self.assertEqual([key["id"] for key in report["keys"]],
+                         ["k1", "twin"])
+        self.assertEqual(["pgrekey: " + words for words in report["problems"]],
+                         said)
+
+    def test_a_directory_of_nothing_but_bad_files_is_said_to_be_so(self):
+        (self.keys / "bad").write_text(SECRET)
+        env = {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "bad"}
+        done = self.run_it("keys", "--directory", self.keys, env=env, status=3)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("hint: known key ids: none\n", done.stderr)
+
+    def test_what_rotate_refuses_points_to_the_whole_list(self):
+        for name in ("bad", "worse", "worst"):
+            (self.keys / name).write_text("x")
+        path = self.config(f"[keys]\ndirectory = {self.keys}\nprimary = a\n"
+                           "[table t]\ncolumns = c\n")
+        self.refuse("rotate", "-c", path, status=3,
+                    message=r".*/bad: .* \(and 2 more: see `pgrekey keys`\)")
 
     def test_a_missing_primary_is_exit_3_but_the_keys_are_listed(self):
         self.keygen("k1")
@@ -101,7 +148,39 @@ class Keys(Case):
         self.keygen("k1")
         path = self.config(f"[keys]\ndirectory = {self.keys}\n"
                            "fingerprint.k1 = 00000000\n")
-        self.refuse("keys", "-c", path, status=3, message=".*k1")
+        done = self.run_it("keys", "-c", path, status=3)
+        self.assertIn("k1 has the fingerprint", done.stderr)
+
+
+class Memory(Case):
+    """Under the sanitizers locking does nothing and says that it did."""
+
+    status = 0 if re.search("asan|tsan", str(BUILD)) else 3
+
+    @staticmethod
+    def lock_nothing():
+        """Not even root may, in this process and what it starts."""
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0)
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+
+    def test_keys_that_cannot_be_locked_are_a_warning_or_refused(self):
+        self.keygen("k1")
+        done = self.run_it("keys", "--directory", self.keys,
+                           preexec_fn=self.lock_nothing)
+        self.assertEqual("warning: the memory of keys" in done.stderr,
+                         self.status == 3)
+        path = self.config(f"[keys]\ndirectory = {self.keys}\nprimary = k1\n"
+                           "require_locked_memory = yes\n"
+                           "[table t]\ncolumns = c\n")
+        self.run_it("keys", "-c", path)
+        done = self.run_it("keys", "-c", path, status=self.status,
+                           preexec_fn=self.lock_nothing)
+        self.assertEqual("hint: raise the limit" in done.stderr,
+                         self.status == 3)
+        # Without locks the keys come first: no server is asked.
+        done = self.run_it("rotate", "-c", path, status=self.status or 4,
+                           env={"PGHOST": "/no/where"},
+                           preexec_fn=self.lock_nothing)
 
 
 class Output(Case):

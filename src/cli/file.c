@@ -55,8 +55,15 @@ file_read(struct buf *ret, const char *path, struct err *err)
 
 	buf_init(ret, FILE_BYTES_MAX + 4096);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, ERR_USAGE, "cannot open '%s'", path);
+	if (fd < 0) {
+		bool missing = errno == ENOENT;
+
+		err_sys(err, ERR_USAGE, "cannot open '%s'", path);
+		if (missing)
+			err_hint(err, "name the file with --config, or in "
+				      "PGREKEY_CONFIG");
+		return -1;
+	}
 	if (check(fd, path, err) < 0)
 		goto out;
 	if (read_all(ret, fd, path, err) < 0)

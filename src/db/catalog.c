@@ -242,11 +242,9 @@ load_target(struct catalog *c, const struct loader *load,
 	pg_arg_text(&args, t->table);
 	if (pg_query(&r, load->pg, leaves_sql, &args, err) < 0)
 		return -1;
-	if (pg_rows(r) == 0) {
+	if (pg_rows(r) == 0)
 		rc = err_set(err, ERR_USAGE, "table %s.%s does not exist",
 			t->schema, t->table);
-		err_hint(err, "section [table %s], line %d", t->label, t->line);
-	}
 	c->leaf = xrealloc(c->leaf,
 		(c->leaves + (size_t)pg_rows(r) + 1) * sizeof(*c->leaf));
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
@@ -260,6 +258,8 @@ load_target(struct catalog *c, const struct loader *load,
 		c->leaves++;
 		rc = load_leaf(leaf, load, r, i, err);
 	}
+	if (rc < 0 && err->code == ERR_USAGE && !err->hint[0])
+		err_hint(err, "section [table %s], line %d", t->label, t->line);
 	pg_free(r);
 	return rc;
 }

@@ -17,24 +17,29 @@ as_result(PGresult *r)
 
 /* -- errors ---------------------------------------------------------------- */
 
-static void
-first_line(char *ret, size_t room, const char *text)
+static int
+first_line(const char *text)
 {
-	size_t n = strcspn(text, "\n");
+	return (int)strcspn(text, "\n");
+}
 
-	snprintf(ret, room, "%.*s", (int)(n < room ? n : room - 1), text);
+static int
+fail_connection(
+	struct pg *pg, const char *what, const char *sqlstate, struct err *err)
+{
+	const char *said = PQerrorMessage(pg->conn);
+
+	if (first_line(said) == 0)
+		said = "no word from the server";
+	err_set(err, ERR_DB, "%s: %.*s", what, first_line(said), said);
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate);
+	return -1;
 }
 
 int
 pg_fail_lost(struct pg *pg, struct err *err)
 {
-	char line[256];
-
-	first_line(line, sizeof(line), PQerrorMessage(pg->conn));
-	err_set(err, ERR_DB, "connection lost: %s",
-		line[0] ? line : "no word from the server");
-	snprintf(err->sqlstate, sizeof(err->sqlstate), "08006");
-	return -1;
+	return fail_connection(pg, "connection lost", "08006", err);
 }
 
 int
@@ -51,7 +56,7 @@ pg_fail_result(
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
 	if (!foreign_code && said && pg_is_quotable(state))
-		first_line(line, sizeof(line), said);
+		snprintf(line, sizeof(line), "%.*s", first_line(said), said);
 	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
 		state, line[0] ? ", " : "", line,
 		constraint ? ", constraint " : "", constraint ? constraint : "",
@@ -123,7 +128,6 @@ int
 pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 {
 	struct pg *pg = xcalloc(1, sizeof(*pg));
-	char line[256];
 
 	if (check_keywords(options, err) < 0)
 		goto fail;
@@ -131,9 +135,10 @@ pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 	if (!pg->conn)
 		die("out of memory");
 	if (PQstatus(pg->conn) != CONNECTION_OK) {
-		first_line(line, sizeof(line), PQerrorMessage(pg->conn));
-		err_set(err, ERR_DB, "cannot connect: %s", line);
-		snprintf(err->sqlstate, sizeof(err->sqlstate), "08001");
+		fail_connection(pg, "cannot connect", "08001", err);
+		err_hint(err, "[database] and PG* variables say where, a "
+			      "passfile or service file the password; psql "
+			      "takes the same settings");
 		goto fail;
 	}
 	PQsetNoticeReceiver(pg->conn, drop_notice, NULL);

@@ -34,10 +34,11 @@ add_proof(struct buf *b, const struct outcome *outcome,
 	buf_adds(b, "complete: at ");
 	report_time(b, outcome->finished);
 	buf_addf(b,
-		" no committed row of these columns carried another label\n"
-		"than %s, and every transaction that had written before had "
-		"ended. A writer\nthat still seals with an old key, or writes "
-		"back a value it read earlier, can\ncreate new ones.\n",
+		" no committed row\n"
+		"of these columns carried another label than %s,\n"
+		"and every transaction that had written before had ended.\n"
+		"A writer that still seals with an old key, or writes back\n"
+		"a value it read earlier, can create new ones.\n",
 		id);
 }
 

@@ -49,6 +49,16 @@ class Help(Case):
 
 
 class Mistakes(Case):
+    def test_a_server_that_is_not_there_is_exit_4_with_a_hint(self):
+        self.keygen("k1")
+        path = self.config(f"[database]\nhost = {self.dir}\nport = 7\n"
+                           f"[keys]\ndirectory = {self.keys}\nprimary = k1\n"
+                           "[table t]\ncolumns = c\n")
+        for command in ("rotate", "init"):
+            self.refuse(command, "-c", path, status=4,
+                        message=f"cannot connect: .*{self.dir}",
+                        hint=r"\[database\].*PG\*")
+
     def test_no_command_is_a_usage_error_with_a_hint(self):
         self.refuse(message="no command$", hint="--help")
 

@@ -9,7 +9,8 @@ from program import BUILD, ROOT, SECRET, Case
 
 class Configuration(Case):
     def test_c01_a_missing_file_is_named(self):
-        self.refuse("rotate", "-c", "/no/where", message="cannot open '/no/wh")
+        self.refuse("rotate", "-c", "/no/where", message="cannot open '/no/wh",
+                    hint="--config.*PGREKEY_CONFIG")
         self.refuse("rotate", env={"PGREKEY_CONFIG": "/else/where"},
                     message="cannot open '/else/where'")
 

@@ -351,7 +351,8 @@ class Refused(Base):
 
     def test_a_missing_column(self):
         self.sql("CREATE TABLE t (id int, secret text)")
-        self.refused("missing", columns="secret, missing")
+        result = self.refused("missing", columns="secret, missing")
+        self.assertIn("hint: section [table t], line ", result.err)
 
     def test_a_system_column(self):
         self.sql("CREATE TABLE t (id int, secret text)")

@@ -25,6 +25,15 @@ select_targets(const struct config *config)
 	return selected;
 }
 
+/* No [database] section at all: PG* variables say everything. */
+static const char *const *
+or_none(char **list)
+{
+	static const char *const none[] = {NULL};
+
+	return list ? (const char *const *)list : none;
+}
+
 void
 job_make(struct job *ret, const struct config *config,
 	const struct keyring *ring)
@@ -32,10 +41,8 @@ job_make(struct job *ret, const struct config *config,
 	*ret = (struct job){
 		.connection =
 			{
-				.keyword = (const char *const *)
-						   config->conn_keyword,
-				.value =
-					(const char *const *)config->conn_value,
+				.keyword = or_none(config->conn_keyword),
+				.value = or_none(config->conn_value),
 				.application = "pgrekey",
 				.synchronous_commit =
 					config->synchronous_commit,

@@ -59,6 +59,15 @@ class Mistakes(Case):
                         message=f"cannot connect: .*{self.dir}",
                         hint=r"\[database\].*PG\*")
 
+    def test_without_a_database_section_the_variables_say_it_all(self):
+        self.keygen("k1")
+        path = self.config(f"[keys]\ndirectory = {self.keys}\nprimary = k1\n"
+                           "[table t]\ncolumns = c\n")
+        for command in ("rotate", "init"):
+            self.refuse(command, "-c", path, status=4,
+                        message="cannot connect: .*/no/where",
+                        env={"PGHOST": "/no/where"})
+
     def test_no_command_is_a_usage_error_with_a_hint(self):
         self.refuse(message="no command$", hint="--help")
 

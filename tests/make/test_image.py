@@ -1,6 +1,7 @@
 """The image, as far as it can be tested without a container engine, and what
 `make install` puts where."""
 
+import json
 import os
 import pathlib
 import re
@@ -96,6 +97,23 @@ class ImageTest(unittest.TestCase):
             for line in compiled:
                 self.assertRegex(line, r"-Wall .*-O3 -Dmine .*-Dcpp")
             self.assertRegex(lines, r"my-cc .*-Lld .*-o \S*pgrekey ")
+
+    def test_the_demo_of_the_image_writes_nothing_beside_itself(self):
+        """Its user owns nothing of what the stage before has built."""
+        stage = re.search(r"AS demo\n(.*?)\nFROM", DOCKERFILE.read_text(), re.S)
+        user = re.search(r"^USER (\S+)", stage[1], re.M)[1]
+        command = json.loads(re.search(r"^CMD (.*)", stage[1], re.M)[1])
+        self.source.parent.chmod(0o755)
+        subprocess.run(["chmod", "-R", "a-w", self.source], check=True)
+        self.addCleanup(subprocess.run,
+                        ["chmod", "-R", "u+w", self.source], check=True)
+        done = subprocess.run(
+            command, cwd=self.source, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env={**clean_environment(),
+                                           "ROWS": "1000"},
+            user=user if os.geteuid() == 0 else None)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("All is well.", done.stdout)
 
     def test_the_image_does_not_run_as_root(self):
         for stage in DOCKERFILE.read_text().split("FROM ")[2:]:

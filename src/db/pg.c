@@ -55,8 +55,9 @@ pg_fail_result(
 	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
-	if (!foreign_code && said && pg_is_quotable(state))
-		snprintf(line, sizeof(line), "%.*s", first_line(said), said);
+	if (foreign_code || !said || !pg_is_quotable(state))
+		said = pg_meaning(state);
+	snprintf(line, sizeof(line), "%.*s", first_line(said), said);
 	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
 		state, line[0] ? ", " : "", line,
 		constraint ? ", constraint " : "", constraint ? constraint : "",

@@ -18,6 +18,31 @@ pg_is_quotable(const char *sqlstate)
 	return false;
 }
 
+const char *
+pg_meaning(const char *sqlstate)
+{
+	static const struct {
+		const char *state, *meaning;
+	} table[] = {
+		{"22001", "the value is too long for the column"},
+		{"23502", "the column may not be NULL"},
+		{"23503", "a foreign key forbids it"},
+		{"23505", "a unique index has this value already"},
+		{"23514", "a check constraint forbids it"},
+		{"23P01", "an exclusion constraint forbids it"},
+		{"42501", "a privilege is missing"},
+		{"53100", "the disk of the server is full"},
+		{"53200", "the server is out of memory"},
+		{"P0001", "a trigger raised an exception"},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!strcmp(sqlstate, table[i].state))
+			return table[i].meaning;
+	}
+	return "";
+}
+
 enum pg_class
 pg_classify(const struct err *err)
 {

@@ -10,5 +10,7 @@ int pg_set_session(
 	struct pg *pg, const struct pg_options *o, struct err *err) MUST_CHECK;
 /* May the server's primary message be repeated? */
 bool pg_is_quotable(const char *sqlstate);
+/* Words of our own for what may not be quoted; empty for most. */
+const char *pg_meaning(const char *sqlstate);
 
 #endif

@@ -65,6 +65,23 @@ add_key(struct buf *b, const struct key_count *k, bool *any)
 }
 
 static void
+add_verdicts(struct buf *b, const struct tally_column *c)
+{
+	bool any = false;
+
+	buf_adds(b, "\n  ");
+	if (tally_scanned(c) == 0) {
+		buf_adds(b, "no values counted\n");
+		return;
+	}
+	text_grouped(b, tally_scanned(c));
+	buf_adds(b, " values: ");
+	for (int v = 0; v < VERDICTS; v++)
+		add_item(b, verdict_name((enum verdict)v), c->verdict[v], &any);
+	buf_adds(b, "\n");
+}
+
+static void
 add_column(struct buf *b, const struct target *t, size_t column,
 	const struct tally_column *c)
 {
@@ -75,13 +92,7 @@ add_column(struct buf *b, const struct target *t, size_t column,
 	report_name(b, t->table);
 	buf_addc(b, '.');
 	report_name(b, t->column[column]);
-	buf_adds(b, "\n  ");
-	text_grouped(b, tally_scanned(c));
-	buf_adds(b, " values: ");
-	for (int v = 0; v < VERDICTS; v++)
-		add_item(b, verdict_name((enum verdict)v), c->verdict[v], &any);
-	buf_adds(b, "\n");
-	any = false;
+	add_verdicts(b, c);
 	for (size_t k = 0; k < c->keys; k++) {
 		buf_adds(b, any ? "" : "  by key: ");
 		add_key(b, &c->key[k], &any);

@@ -100,6 +100,23 @@ class Report(Base):
                      "unknown_key", "k2025", "rewritten"):
             self.assertIn(word, result.out)
 
+    def test_what_was_not_counted_is_no_zero(self):
+        """Stopped before the proof: the table has rows all the same."""
+        holder = self.connect(autocommit=False)
+        holder.cursor().execute("SELECT 1 FROM zoo FOR UPDATE")
+        result = self.tool.run("rotate", "--max-runtime", "1s")
+        self.assertExit(5, result)
+        self.assertIn("  no values counted\n", result.out)
+        self.assertNotIn("0 values", result.out)
+
+    def test_a_refusal_of_the_server_has_words_and_no_value(self):
+        self.sql("ALTER TABLE zoo ADD CHECK"
+                 " (secret NOT LIKE 'enc:fernet:k2025%') NOT VALID")
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertIn("23514, a check constraint forbids it, constraint ",
+                      " ".join(f["reason"] for f in result.findings))
+
     def test_quiet_says_nothing_on_stderr_when_all_is_well(self):
         self.sql("DELETE FROM zoo")
         result = self.tool.run("rotate", "--quiet")

@@ -6,12 +6,15 @@ ROWS (20000) is the number of rows; PGREKEY_BUILD the folder of the program.
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import psycopg2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -188,6 +191,8 @@ def demo(cluster, folder):
     first = rotate(tool)
     seconds = time.monotonic() - began
     broken = len(data.broken) * len(TABLES)
+    if first != 1:
+        raise RuntimeError(f"pgrekey ended with exit status {first}, not 1")
     say("", f"It took {seconds:.1f} s and ended with exit status {first}.",
         f"1 is right: {broken} values were planted that nobody can open.",
         "They are listed, and left as they were, byte for byte.")
@@ -226,8 +231,21 @@ def main():
           " Next: README.md")
 
 
+def explain(problem):
+    """What went wrong, for people: usually the disk, or the machine."""
+    said = getattr(problem, "stderr", None) or str(problem)
+    said = said.decode() if isinstance(said, bytes) else said
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free >> 20
+    return (f"\ndemo: {said.strip()}\nhint: the server lives in {folder},"
+            f" which has {free:,} MiB free; TMPDIR names another place")
+
+
 if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
         sys.exit("\nstopped; the server and its data are gone again")
+    except (psycopg2.Error, subprocess.CalledProcessError, OSError,
+            RuntimeError) as problem:
+        sys.exit(explain(problem))

@@ -21,14 +21,14 @@ class Demo(unittest.TestCase):
         self.folder.chmod(0o711)  # for root, the server is another user
         self.out = self.folder / "out"
 
-    def start(self, rows):
+    def start(self, rows, place=None):
         """In a process group of its own, as a terminal would."""
         with self.out.open("wb") as out:
             return subprocess.Popen(
                 [sys.executable, DEMO], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True,
                 env={**os.environ, "ROWS": str(rows),
-                     "TMPDIR": str(self.folder)})
+                     "TMPDIR": str(place or self.folder)})
 
     def finish(self, process):
         try:
@@ -74,6 +74,18 @@ class Demo(unittest.TestCase):
         self.assertIn(" 0 differences.", text)
         self.assertIn("All is well.", text)
         self.assertEqual(self.left(process), (b"", []))
+
+    def test_what_goes_wrong_is_said_without_a_traceback(self):
+        """No socket can have a name as long as in this folder."""
+        deep = self.folder / ("x" * 100)
+        deep.mkdir(mode=0o711)
+        process = self.start(1000, place=deep)
+        status, text = self.finish(process)
+        self.assertEqual(status, 1)
+        self.assertNotIn("Traceback", text)
+        self.assertIn("\ndemo: PostgreSQL does not start:", text)
+        self.assertRegex(text, r"\nhint: .* MiB free; TMPDIR names another")
+        self.assertEqual(list(deep.iterdir()), [])
 
     def test_its_own_words_fit_a_narrow_terminal(self):
         self.finish(self.start(rows=1000))

@@ -206,14 +206,14 @@ conclude(struct verify *v)
 
 	if (stop_requested(&v->stop))
 		return outcome_stopped(&ret->facts, "stopped early");
+	/* Everything was seen at one moment, and nobody had more to say. */
+	ret->facts.complete = !o->quick && o->sample <= 0 &&
+			      !o->snapshot_range && !ret->writers[0];
 	for (size_t i = 0; i < o->retires; i++)
 		needed += ret->retired[i];
 	if (o->retires > 0 ? needed > 0 : ret->facts.total_findings > 0)
 		return ERR_FINDINGS;
-	if (o->quick || o->sample > 0 || o->snapshot_range || ret->writers[0])
-		return ERR_INCONCLUSIVE;
-	ret->facts.complete = true;
-	return ERR_NONE;
+	return ret->facts.complete ? ERR_NONE : ERR_INCONCLUSIVE;
 }
 
 static int

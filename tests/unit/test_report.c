@@ -104,7 +104,7 @@ text_tells_what_was_found_and_done(void **state)
 	assert_says(f, "  by key: k2 1,234,567\n");
 	assert_says(f, "  this run: rewritten 5,000\n");
 	assert_says(f, "complete: at 2023-11-14 22:13:20 UTC no committed row");
-	assert_says(f, "\nthan k2, and every transaction");
+	assert_says(f, "another label than k2,\n");
 	assert_silent(f, "attention");
 }
 
@@ -149,7 +149,7 @@ the_way_back_names_no_primary(void **state)
 	f->outcome.joined = true;
 	report_rotate_text(&f->text, &f->outcome, &f->o, ERR_NONE);
 	assert_says(f, "run 8 (joined): back to plaintext");
-	assert_says(f, "than plaintext, and every");
+	assert_says(f, "another label than plaintext,\n");
 	assert_silent(f, "k2");
 }
 

@@ -67,93 +67,6 @@ rows_unread(const struct rows *r, struct err *err)
 /* -- windows --------------------------------------------------------------- */
 
 void
-window_init(struct window *w)
-{
-	*w = (struct window){0};
-	buf_init(&w->bytes, (size_t)1 << 31);
-}
-
-void
-window_done(struct window *w)
-{
-	free(w->tid);
-	free(w->cell);
-	buf_done(&w->bytes);
-}
-
-void
-window_reset(struct window *w, size_t columns)
-{
-	if (w->columns != columns) { /* another leaf: other row sizes */
-		free(w->tid);
-		free(w->cell);
-		w->tid = NULL;
-		w->cell = NULL;
-		w->room = 0;
-		w->columns = columns;
-	}
-	w->rows = 0;
-	buf_reset(&w->bytes);
-}
-
-struct slice
-window_value(const struct window *w, const struct cell *c)
-{
-	return slice_of(w->bytes.ptr + c->at, c->len);
-}
-
-uint32_t
-rows_be32(const unsigned char *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
-
-/* A tid in binary format: block and offset. */
-struct tid
-rows_tid(struct slice s)
-{
-	return (struct tid){
-		rows_be32(s.ptr), (uint16_t)(s.ptr[4] << 8 | s.ptr[5])};
-}
-
-static bool
-tid_less(struct tid a, struct tid b)
-{
-	return a.block < b.block || (a.block == b.block && a.offset < b.offset);
-}
-
-void
-window_put(struct window *w, struct tid tid, uint32_t oversize,
-	const struct slice *value)
-{
-	struct cell *cell;
-
-	if (w->rows == w->room) {
-		w->room = w->room ? 2 * w->room : 256;
-		w->tid = xrealloc(w->tid, w->room * sizeof(*w->tid));
-		w->cell = xrealloc(
-			w->cell, w->room * w->columns * sizeof(*w->cell));
-	}
-	/* One snapshot delivers a row once; two new values for one row would
-	 * leave it to chance which is stored. */
-	if (w->rows > 0 && !tid_less(w->tid[w->rows - 1], tid))
-		die("rows of a window are not in order");
-	w->tid[w->rows] = tid;
-	cell = &w->cell[w->rows * w->columns];
-	for (size_t i = 0; i < w->columns; i++) {
-		cell[i] = (struct cell){.at = w->bytes.len};
-		cell[i].oversize = (oversize >> i & 1) != 0;
-		cell[i].present = cell[i].oversize || value[i].ptr;
-		if (!cell[i].present || cell[i].oversize)
-			continue;
-		cell[i].len = value[i].len;
-		buf_add(&w->bytes, value[i].ptr, value[i].len);
-	}
-	w->rows++;
-}
-
-void
 window_add(struct window *w, const struct pg_result *row)
 {
 	struct slice value[TARGET_COLUMNS_MAX] = {{0}};
@@ -189,27 +102,6 @@ fill_row(void *ctx, const struct pg_result *row)
 	if (w->rows >= f->limits->rows || w->bytes.len >= f->limits->bytes)
 		f->full = true;
 	return !f->full;
-}
-
-/* A full window ends behind its last row, at a page if that is where the
- * next row starts anyway; nobody has to read half a page twice. */
-static void
-cut_window(struct window *w, const struct range *asked)
-{
-	struct tid last = w->tid[w->rows - 1];
-	size_t keep = w->rows;
-
-	while (keep > 0 && w->tid[keep - 1].block == last.block)
-		keep--;
-	if (keep > 0) {
-		w->rows = keep;
-		w->range.hi = (struct tid){last.block, 0};
-	} else { /* one page alone exceeds the limit */
-		last.offset++;
-		w->range.hi = last;
-	}
-	if (tid_less(asked->hi, w->range.hi))
-		w->range.hi = asked->hi;
 }
 
 static size_t
@@ -249,6 +141,6 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 			return rows_unread(r, err);
 	} while (!f.full && f.fetched == n);
 	if (f.full)
-		cut_window(ret, range);
+		window_cut(ret, range);
 	return pg_exec(pg, "COMMIT", err);
 }

@@ -31,5 +31,8 @@ void window_add(struct window *w, const struct pg_result *row);
 /* Says which table could not be read, and blames the condition of the
  * configuration where only that can be wrong. Returns -1. */
 int rows_unread(const struct rows *r, struct err *err);
+/* A full window ends behind its last row, at a page if that is where the next
+ * row starts anyway; nobody has to read half a page twice. */
+void window_cut(struct window *w, const struct range *asked);
 
 #endif

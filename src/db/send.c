@@ -1,0 +1,169 @@
+/*
+ * Sending a batch: one transaction in one flush, and what became of it.
+ */
+#include "rows_int.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* tid[], three arrays per column, and the checkpoint. */
+_Static_assert(1 + 3 * TARGET_COLUMNS_MAX + 6 <= PG_ARGS_MAX,
+	"a batch of the widest table has too many parameters");
+
+static void
+write_args(
+	struct pg_args *args, const struct batch *b, const struct checkpoint *k)
+{
+	args->count = 0;
+	pg_arg_binary(args, PG_TID_ARRAY, buf_slice(&b->tid));
+	for (size_t i = 0; i < b->columns; i++) {
+		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->old[i]));
+		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->fresh[i]));
+		if (b->marked)
+			pg_arg_binary(
+				args, PG_INT8_ARRAY, buf_slice(&b->marks[i]));
+	}
+	if (!k)
+		return;
+	pg_arg_int(args, k->pos);
+	pg_arg_int(args, k->run);
+	pg_arg_int(args, k->leaf);
+	pg_arg_int(args, k->chunk);
+	pg_arg_int(args, k->epoch);
+	pg_arg_int(args, LEASE_SECONDS);
+}
+
+/* The transaction of a batch. The same steps are sent and waited for. */
+struct transaction {
+	struct pg_step step[6];
+	size_t steps;
+	size_t write; /* index of the statement that writes */
+	char limits[160];
+};
+
+static void
+add_step(struct transaction *t, const char *sql, const struct pg_args *args)
+{
+	t->step[t->steps++] = (struct pg_step){.sql = sql, .args = args};
+}
+
+/* Everything local to the transaction, so that nothing leaks through a
+ * pooler. */
+static void
+make_transaction(struct transaction *t, const struct rows *r,
+	const struct write_options *o, const struct pg_args *args)
+{
+	t->steps = 0;
+	add_step(t, "BEGIN", NULL);
+	snprintf(t->limits, sizeof(t->limits),
+		"SELECT pg_catalog.set_config('lock_timeout', '%lld', true),"
+		" pg_catalog.set_config('statement_timeout', '%lld', true)",
+		(long long)o->lock_timeout_ms,
+		(long long)o->statement_timeout_ms);
+	add_step(t, t->limits, NULL);
+	if (r->no_nested_loop)
+		add_step(t, "SET LOCAL enable_nestloop = off", NULL);
+	if (!o->checkpoint)
+		add_step(t, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
+	t->write = t->steps;
+	add_step(t, buf_str(&r->sql), args);
+	add_step(t, o->checkpoint ? "COMMIT" : "ROLLBACK", NULL);
+	/* Triggers and constraints run here, deferred ones at COMMIT. */
+	t->step[t->write].foreign_code = true;
+	t->step[t->write + 1].foreign_code = true;
+}
+
+/* Looks once at the plan: a TID scan for each row neither prunes nor is fast.
+ * Planner settings would govern queries inside triggers too, so they are only
+ * touched where there are none. */
+static int
+check_plan(struct rows *r, struct pg *pg, const struct pg_args *args,
+	struct err *err)
+{
+	struct pg_result *plan;
+	struct buf sql;
+	int rc;
+
+	buf_init(&sql, r->sql.max + 64);
+	buf_adds(&sql, "EXPLAIN (FORMAT JSON) ");
+	buf_add(&sql, r->sql.ptr, r->sql.len);
+	rc = pg_query(&plan, pg, buf_str(&sql), args, err);
+	buf_done(&sql);
+	if (rc < 0)
+		return -1;
+	r->planned = true;
+	r->poor_plan = strstr(pg_text(plan, 0, 0), "\"Tid Scan\"") != NULL;
+	r->no_nested_loop = r->poor_plan && !r->leaf->any_trigger;
+	pg_free(plan);
+	return 0;
+}
+
+bool
+rows_plan_is_poor(const struct rows *r)
+{
+	return r->poor_plan && !r->no_nested_loop;
+}
+
+int
+rows_send(struct rows *r, struct pg *pg, const struct batch *b,
+	const struct range *range, const struct write_options *o,
+	struct err *err)
+{
+	struct sql_write w = {
+		.leaf = r->leaf,
+		.range = *range,
+		.skip_locked = o->skip_locked,
+		.digests = b->digests,
+		.marked = b->marked,
+		.state_schema = o->checkpoint ? r->state_schema : NULL,
+	};
+	struct transaction t;
+	struct pg_args args;
+
+	buf_reset(&r->sql);
+	sql_write(&r->sql, &w);
+	write_args(&args, b, o->checkpoint);
+	if (!r->planned && !o->skip_locked && b->rows > 1 &&
+		check_plan(r, pg, &args, err) < 0)
+		return -1;
+	make_transaction(&t, r, o, &args);
+	return pg_send(pg, t.step, t.steps, err);
+}
+
+/* {1,2,5}: the numbers of the rows that took, from 1. */
+static void
+read_took(bool *took, size_t rows, const char *array)
+{
+	char *end;
+
+	memset(took, 0, rows * sizeof(*took));
+	for (const char *p = array + 1; *p && *p != '}'; p = end) {
+		unsigned long n = strtoul(p, &end, 10);
+
+		if (end == p)
+			break;
+		if (n >= 1 && n <= rows)
+			took[n - 1] = true;
+		if (*end == ',')
+			end++;
+	}
+}
+
+int
+rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
+	const struct write_options *o, struct err *err)
+{
+	struct pg_result *result;
+	struct transaction t;
+
+	make_transaction(&t, r, o, NULL);
+	if (pg_receive(&result, pg, t.step, t.steps, t.write, err) < 0) {
+		pg_rollback(pg);
+		return -1;
+	}
+	if (pg_is_null(result, 0, 2))
+		memset(took, true, b->rows * sizeof(*took));
+	else
+		read_took(took, b->rows, pg_text(result, 0, 2));
+	pg_free(result);
+	return 0;
+}

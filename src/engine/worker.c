@@ -71,7 +71,10 @@ connect_worker(struct worker *w, struct err *err)
 	pthread_mutex_unlock(&w->mutex);
 	w->state = (struct state){
 		.pg = pg, .schema = w->e->schema, .run = w->e->run};
-	return state_register(&w->state, &w->e->spec, err);
+	if (state_register(&w->state, &w->e->spec, err) == 0)
+		return 0;
+	disconnect(w); /* nobody may claim anything in no worker's name */
+	return -1;
 }
 
 /* Nothing to claim: close the pass, plan the next one, or prove. */

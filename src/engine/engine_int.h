@@ -99,7 +99,8 @@ struct worker {
 	struct row_list nested; /* rows that repair_nested() takes */
 	struct tid *refused;    /* rows that the server will not take */
 	size_t refused_count, refused_room;
-	bool whole; /* the group was written to its end */
+	bool whole;     /* the group was written to its end */
+	bool advanced;  /* something was stored since the last failure */
 };
 
 /* -- write.c: batches ------------------------------------------------------ */

@@ -85,6 +85,7 @@ pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 	rc = state_advance(
 		&w->state, &w->chunk, &w->counts, at.block, done, err);
 	w->counts = (struct chunk_counts){0};
+	w->advanced |= rc == 0;
 	return rc;
 }
 

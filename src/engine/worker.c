@@ -79,7 +79,7 @@ connect_worker(struct worker *w, struct err *err)
 
 /* Nothing to claim: close the pass, plan the next one, or prove. */
 static int
-next_step(struct worker *w, struct err *err)
+next_step(bool *waited, struct worker *w, struct err *err)
 {
 	char note[512] = "rows stay locked by ";
 	enum step step;
@@ -91,6 +91,7 @@ next_step(struct worker *w, struct err *err)
 	case STEP_CLAIM:
 		break;
 	case STEP_WAIT:
+		*waited = true;
 		stop_sleep(&w->e->stop, NAP_MS);
 		break;
 	case STEP_PROVE:
@@ -108,17 +109,19 @@ next_step(struct worker *w, struct err *err)
 	return 0;
 }
 
+/* *waited: it was well, but nothing was done. */
 static int
-turn(struct worker *w, struct err *err)
+turn(bool *waited, struct worker *w, struct err *err)
 {
 	bool found;
 
+	*waited = false;
 	if (!w->pg && connect_worker(w, err) < 0)
 		return -1;
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <
 		0)
 		return -1;
-	return found ? walk_chunk(w, err) : next_step(w, err);
+	return found ? walk_chunk(w, err) : next_step(waited, w, err);
 }
 
 /* Jitter keeps workers from coming back all at once. */
@@ -137,19 +140,22 @@ survives(struct worker *w, const struct err *err, int *failures)
 	int limit = RETRIES;
 
 	switch (pg_classify(err)) {
-	case PG_CLASS_FENCE: /* the chunk is somebody else's now */
-		return true;
 	case PG_CLASS_LOST:
 		limit = RECONNECTS;
 		disconnect(w);
 		break;
 	case PG_CLASS_RETRY:
 	case PG_CLASS_LOCK:
+	case PG_CLASS_FENCE: /* the chunk is somebody else's now */
 		break;
 	case PG_CLASS_DATA:
 	case PG_CLASS_FATAL:
 		return false;
 	}
+	/* A poor connection is no reason to end while the work goes on. */
+	if (w->advanced)
+		*failures = 0;
+	w->advanced = false;
 	if (++*failures > limit)
 		return false;
 	log_debug("again in a moment: %s", err->msg);
@@ -163,10 +169,13 @@ worker_main(void *ctx)
 	struct worker *w = ctx;
 	struct err err = {0};
 	int failures = 0;
+	bool waited;
 
 	while (!stop_requested(&w->e->stop) && engine_ended(w->e) == END_NONE) {
-		if (turn(w, &err) == 0)
-			failures = 0;
+		/* Waiting is no success: what always fails would otherwise be
+		 * tried for ever once its chunk is free again. */
+		if (turn(&waited, w, &err) == 0)
+			failures = waited ? failures : 0;
 		else if (stop_requested(&w->e->stop))
 			break;
 		else if (!survives(w, &err, &failures))

@@ -165,6 +165,7 @@ hand_on_misses(struct worker *w, const struct batch *b,
 
 	for (size_t i = 0; i < b->rows; i++)
 		missed += !w->took[i];
+	w->advanced |= missed < b->rows;
 	if (missed == 0) {
 		went_well(w);
 		return 0;

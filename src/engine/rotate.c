@@ -206,13 +206,25 @@ out:
 	return rc;
 }
 
+/* The connection of the beginning was idle while the workers worked. That it
+ * is gone shows only when it is used. */
+static int
+reconnect(struct state *s, const struct rotate_options *o, struct err *err)
+{
+	if (pg_exec(s->pg, "SELECT 1", err) == 0)
+		return 0;
+	pg_close(s->pg);
+	s->pg = NULL;
+	return pg_open(&s->pg, &o->job.connection, err);
+}
+
 /* Partitions that appeared join the run; then it goes on with all of them. */
 static int
 relist(struct engine *e, struct state *s, struct err *err)
 {
 	bool joined;
 
-	if (load_catalog(e, s->pg, err) < 0)
+	if (reconnect(s, e->o, err) < 0 || load_catalog(e, s->pg, err) < 0)
 		return -1;
 	return state_open_run(s, &e->spec, &joined, err);
 }
@@ -284,17 +296,6 @@ exit_status(
 			ret, "another run has superseded this one");
 	ret->complete = true;
 	return end.exit < 0 ? ERR_FINDINGS : end.exit;
-}
-
-/* The connection of the beginning may be gone by now. */
-static int
-reconnect(struct state *s, const struct rotate_options *o, struct err *err)
-{
-	if (s->pg && !pg_lost(s->pg))
-		return 0;
-	pg_close(s->pg);
-	s->pg = NULL;
-	return pg_open(&s->pg, &o->job.connection, err);
 }
 
 static int

@@ -100,6 +100,7 @@ struct worker {
 	struct tid *refused;    /* rows that the server will not take */
 	size_t refused_count, refused_room;
 	bool whole;     /* the group was written to its end */
+	bool insisting; /* a row is tried once more */
 	bool advanced;  /* something was stored since the last failure */
 };
 

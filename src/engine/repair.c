@@ -103,6 +103,23 @@ count_columns(int64_t *ret, const struct window *win, size_t row)
 		ret[i] += win->cell[row * win->columns + i].present;
 }
 
+/* Nobody holds a row that did not take: whoever did may just have let go. It
+ * is tried once more before anybody is blamed. */
+static int
+insist(struct worker *w, const struct window *win, size_t row, struct err *err)
+{
+	bool nested;
+	int rc;
+
+	w->insisting = true;
+	batch_reset(&w->single);
+	rc = write_add_row(&nested, w, &w->single, win, row, err);
+	if (rc == 0 && w->single.rows > 0)
+		rc = write_alone(w, &w->single, win, true, err);
+	w->insisting = false;
+	return rc;
+}
+
 /* A row of a window that was read again, so that its bytes were right a moment
  * ago: who is in the way? */
 static int
@@ -115,6 +132,8 @@ classify_miss(
 		return -1;
 	switch (presence) {
 	case ROW_FREE: /* the same version, and nobody holds it */
+		if (!w->insisting)
+			return insist(w, win, row, err);
 		return refuse_row(w, win, row,
 			"a trigger or rule suppresses the update", err);
 	case ROW_LOCKED:

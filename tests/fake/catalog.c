@@ -1,0 +1,70 @@
+#include "catalog.h"
+#include "store_int.h"
+#include <stdlib.h>
+
+const char fake_links_catalog[] = "catalog";
+
+static void
+load_leaf(struct leaf *leaf, const struct target *target, size_t index)
+{
+	size_t table = 0;
+
+	while (table < FAKE_TABLES &&
+		strcmp(fake.table[table].layout.table, target->table) != 0)
+		table++;
+	*leaf = (struct leaf){
+		.oid = FAKE_OID + (uint32_t)table,
+		.name = xasprintf("public.%s", target->table),
+		.target = index,
+		.conf = target,
+		.column = xcalloc(target->columns, sizeof(*leaf->column)),
+	};
+	for (size_t i = 0; i < target->columns; i++)
+		leaf->column[i] = (struct leaf_column){
+			.name = xstrdup(target->column[i]),
+			.carrier = CARRIER_TEXT,
+		};
+}
+
+int
+catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
+	size_t targets, enum catalog_mode mode, struct err *err)
+{
+	struct catalog c = {.leaves = targets};
+
+	(void)mode;
+	if (fake_enter(pg, "catalog_load", err) < 0)
+		return -1;
+	c.leaf = xcalloc(targets, sizeof(*c.leaf));
+	for (size_t i = 0; i < targets; i++)
+		load_leaf(&c.leaf[i], &target[i], i);
+	if (fake_leave(pg, err) < 0) {
+		catalog_done(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void
+catalog_done(struct catalog *c)
+{
+	for (size_t i = 0; i < c->leaves; i++) {
+		for (size_t k = 0; k < c->leaf[i].conf->columns; k++)
+			free(c->leaf[i].column[k].name);
+		free(c->leaf[i].column);
+		free(c->leaf[i].name);
+	}
+	free(c->leaf);
+	*c = (struct catalog){0};
+}
+
+const struct leaf *
+catalog_find(const struct catalog *c, uint32_t oid)
+{
+	for (size_t i = 0; i < c->leaves; i++) {
+		if (c->leaf[i].oid == oid)
+			return &c->leaf[i];
+	}
+	return NULL;
+}

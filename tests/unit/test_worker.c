@@ -1,0 +1,380 @@
+/*
+ * The engine over a database in memory in which any call can fail: for each
+ * kind of failure and each n, the n-th call of a run fails, or somebody else
+ * acts just before it. The run must end, say the right thing, and leave a
+ * state from which the next one finishes.
+ */
+#include "torture.h"
+
+/* -- one failure ----------------------------------------------------------- */
+
+enum nature {
+	PASSES,    /* trying again helps */
+	PERMANENT, /* nothing here can help */
+	MEDDLING,  /* somebody else acts */
+};
+
+static const struct failure {
+	const char *name;
+	enum nature nature;
+} failures[FAKE_FAILURES] = {
+	[FAKE_SERIALIZATION] = {"serialization", PASSES},
+	[FAKE_DEADLOCK] = {"deadlock", PASSES},
+	[FAKE_LOCK_TIMEOUT] = {"lock timeout", PASSES},
+	[FAKE_CANCELED] = {"statement timeout", PASSES},
+	[FAKE_DIVISION] = {"division by zero", PASSES},
+	[FAKE_MEMORY] = {"out of memory", PERMANENT},
+	[FAKE_DENIED] = {"permission denied", PERMANENT},
+	[FAKE_LOST] = {"connection lost", PASSES},
+	[FAKE_RESTART] = {"restart", PASSES},
+	[FAKE_LOST_ANSWER] = {"answer lost", PASSES},
+	[FAKE_MOVED] = {"row moved", MEDDLING},
+	[FAKE_CHANGED] = {"row changed", MEDDLING},
+	[FAKE_CHANGED_OLD] = {"row changed with the old key", MEDDLING},
+	[FAKE_LOCKED] = {"row locked", MEDDLING},
+	[FAKE_HELD] = {"row locked for ever", MEDDLING},
+	[FAKE_STOLEN] = {"chunk stolen", MEDDLING},
+	[FAKE_RELEASED] = {"row let go", MEDDLING},
+};
+
+static bool
+is_lost(enum fake_failure failure)
+{
+	return failure == FAKE_LOST || failure == FAKE_RESTART ||
+	       failure == FAKE_LOST_ANSWER;
+}
+
+static bool
+fired_at(const struct fake_facts *f, const char *call)
+{
+	return !strcmp(f->fired, call);
+}
+
+/* Before and after the workers there is nobody who would try again, but the
+ * trial write learns nothing from a row in use. */
+static int
+expected_status(enum fake_failure failure, const struct fake_facts *f)
+{
+	if (!f->fired || fired_at(f, "state_give_back"))
+		return ERR_NONE;
+	if (failure == FAKE_HELD)
+		return f->victim_old ? ERR_STOPPED
+		       : f->unfenced ? ERR_INCONCLUSIVE
+				     : ERR_NONE;
+	if (failures[failure].nature == MEDDLING)
+		return ERR_NONE;
+	/* Is the first connection still there? */
+	if (!f->by_worker && fired_at(f, "pg_exec"))
+		return ERR_NONE;
+	if (failures[failure].nature == PERMANENT)
+		return -1;
+	if (f->by_worker)
+		return ERR_NONE;
+	return fired_at(f, "rows_wait") && !is_lost(failure) ? ERR_NONE : -1;
+}
+
+/* Nobody else wrote anything: the first proof finds nothing left to do. */
+static bool
+proves_at_once(enum fake_failure failure, const struct fake_facts *f)
+{
+	if (failure == FAKE_DIVISION && fired_at(f, "rows_wait"))
+		return false; /* taken for the row's own fault, once */
+	return failures[failure].nature != MEDDLING || failure == FAKE_STOLEN;
+}
+
+static void
+check_failed_run(enum fake_failure failure, const struct run *r)
+{
+	struct fake_facts f = fake_facts();
+	int64_t deferred = fake_count(f.runs, COUNT_DEFERRED);
+	int expected = expected_status(failure, &f);
+
+	if (r->status != expected)
+		fail_msg("%s: status %d, not %d: %s%s", where, r->status,
+			expected, r->status < 0 ? r->err.msg : "",
+			r->outcome.note);
+	must(r->status != -1 || r->err.code == ERR_DB);
+	must(r->status != ERR_NONE || r->outcome.complete);
+	must(r->status != ERR_NONE || r->outcome.total_findings == 0);
+	must(r->status != ERR_NONE || r->outcome.findings == 0);
+	/* Done is done, unless somebody wrote behind the proof. */
+	check_rows(r->status == ERR_NONE && failure != FAKE_CHANGED_OLD);
+	check_counts();
+	if (!f.fired)
+		return;
+	/* A division by zero may come from a row, nothing else here does. */
+	must(failure == FAKE_DIVISION || f.found == 0);
+	must(!proves_at_once(failure, &f) || f.reopened == 0);
+	if (!f.by_worker || !fired_at(&f, "rows_wait"))
+		return;
+	must((failure != FAKE_MOVED && failure != FAKE_CHANGED) ||
+		fake_count(f.runs, COUNT_CONFLICT) > 0);
+	must((failure != FAKE_LOCKED && failure != FAKE_HELD) || deferred > 0);
+}
+
+#define ALWAYS INT64_MAX
+
+/* Did anything come of it, over all n? */
+static int64_t hazards;
+
+static void
+count_hazards(enum fake_failure failure, const struct fake_facts *f)
+{
+	switch (failure) {
+	case FAKE_MOVED:
+	case FAKE_CHANGED:
+	case FAKE_CHANGED_OLD:
+		hazards += fake_count(1, COUNT_CONFLICT);
+		break;
+	case FAKE_LOCKED:
+	case FAKE_HELD:
+		hazards += f->waited; /* skipped ones are seen each time */
+		break;
+	case FAKE_STOLEN:
+		hazards += f->stolen;
+		break;
+	default:
+		hazards++;
+		break;
+	}
+}
+
+/* True if there was an n-th call. */
+static bool
+fail_at(enum fake_failure failure, int64_t n, int64_t times)
+{
+	struct fake_facts f;
+	struct run first, then;
+	char *text;
+
+	fake_load(&setup);
+	fake_arm(failure, n, times);
+	run(&first, 1);
+	f = fake_facts();
+	text = xasprintf("%s, %lld times from call %lld, %s",
+		failures[failure].name, (long long)times, (long long)n,
+		f.fired ? f.fired : "none");
+	where = text;
+	if (times == ALWAYS) {
+		check_rows(first.status == ERR_NONE);
+		check_counts();
+	} else {
+		check_failed_run(failure, &first);
+	}
+	if (fake_facts().runs > 0)
+		count_hazards(failure, &f);
+	fake_disarm();
+	fake_release();
+	run(&then, 1);
+	check_finished(&then);
+	check_counts();
+	check_late();
+	run_done(&first);
+	run_done(&then);
+	where = "";
+	free(text);
+	return f.fired != NULL;
+}
+
+/* Under a sanitizer only every tenth call or so. */
+static int64_t
+stride(void)
+{
+	const char *scale = getenv("PGREKEY_TEST_SCALE");
+	double s = scale ? strtod(scale, NULL) : 1;
+
+	return s > 0 && s < 1 ? (int64_t)(1 / s) : 1;
+}
+
+static void
+fail_everywhere(enum fake_failure failure, int64_t times)
+{
+	int64_t step = stride() * (times > 1 ? 5 : 1);
+	int64_t n = 1 + (int64_t)failure % step;
+
+	hazards = 0;
+	while (fail_at(failure, n, times))
+		n += step;
+	assert_true(n > 100); /* there were calls to fail */
+	assert_true(hazards > 0 || step > 1);
+}
+
+/* -- tests ----------------------------------------------------------------- */
+
+static void
+any_one_call_may_fail(void **state)
+{
+	fail_everywhere(*(const enum fake_failure *)*state, 1);
+}
+
+static void
+a_call_may_fail_a_few_times(void **state)
+{
+	fail_everywhere(*(const enum fake_failure *)*state, 5);
+}
+
+static void
+a_failure_that_stays_ends_the_run(void **state)
+{
+	fail_everywhere(*(const enum fake_failure *)*state, ALWAYS);
+}
+
+static void
+an_undisturbed_run_writes_each_value_once(void **state)
+{
+	struct run r;
+
+	(void)state;
+	where = "undisturbed";
+	fake_load(&setup);
+	run(&r, 1);
+	check_finished(&r);
+	check_counts();
+	must(fake_facts().runs == 1 && fake_facts().proofs == 1);
+	must(fake_count(1, COUNT_CONFLICT) == 0);
+	must(fake_count(1, COUNT_DEFERRED) == 0);
+	run_done(&r);
+}
+
+/* More often than attempts are made: each gets a little further. */
+static void
+a_poor_connection_ends_no_run_that_goes_on(void **state)
+{
+	struct run r;
+
+	(void)state;
+	where = "poor connection";
+	fake_load(&setup);
+	fake_storm(FAKE_RESTART, 14);
+	run(&r, 1);
+	fake_disarm();
+	check_finished(&r);
+	check_counts();
+	run_done(&r);
+}
+
+/* The row is alone in its pass, and free at the moment that it is looked at:
+ * that says nothing about a trigger. */
+static void
+a_row_let_go_at_any_look_is_written(void **state)
+{
+	bool more = true;
+	struct run r;
+
+	(void)state;
+	for (int64_t n = 1; more; n += stride()) {
+		char *text = xasprintf("let go at look %lld", (long long)n);
+
+		where = text;
+		fake_load(&setup);
+		fake_hold(CREDS, 100);
+		fake_arm_call("rows_presence", FAKE_RELEASED, n);
+		run(&r, 1);
+		more = fake_facts().fired != NULL;
+		if (more)
+			check_finished(&r);
+		must(more || n > 10);
+		must(fake_facts().found == 0);
+		check_counts();
+		run_done(&r);
+		where = "";
+		free(text);
+	}
+}
+
+/* A storm over several workers: whatever happens to whom in which order. */
+static void
+workers_finish_together_whatever_happens(void **state)
+{
+	struct run first, then;
+
+	(void)state;
+	for (int64_t every = 7; every < 40; every += 3 * stride()) {
+		char *text = xasprintf("storm every %lld", (long long)every);
+		struct fake_setup threads = setup;
+
+		where = text;
+		threads.threads = true;
+		fake_load(&threads);
+		fake_storm(FAKE_FAILURES, every);
+		run(&first, 3);
+		must(fake_facts().fired != NULL);
+		must(first.status == ERR_NONE && first.outcome.complete);
+		check_rows(false);
+		check_counts();
+		fake_disarm();
+		fake_release();
+		run(&then, 3);
+		check_finished(&then);
+		check_counts();
+		run_done(&first);
+		run_done(&then);
+		where = "";
+		free(text);
+	}
+}
+
+static enum fake_failure kinds[] = {
+	FAKE_SERIALIZATION,
+	FAKE_DEADLOCK,
+	FAKE_LOCK_TIMEOUT,
+	FAKE_CANCELED,
+	FAKE_DIVISION,
+	FAKE_MEMORY,
+	FAKE_DENIED,
+	FAKE_LOST,
+	FAKE_RESTART,
+	FAKE_LOST_ANSWER,
+	FAKE_MOVED,
+	FAKE_CHANGED,
+	FAKE_CHANGED_OLD,
+	FAKE_LOCKED,
+	FAKE_HELD,
+	FAKE_STOLEN,
+};
+
+#define ONE(what, kind)                                           \
+	{                                                         \
+#what " - " #kind, what, NULL, NULL, &kinds[kind] \
+	}
+#define ONCE(kind) ONE(any_one_call_may_fail, kind)
+#define TIMES(kind) ONE(a_call_may_fail_a_few_times, kind)
+#define STAYS(kind) ONE(a_failure_that_stays_ends_the_run, kind)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_undisturbed_run_writes_each_value_once),
+		ONCE(FAKE_SERIALIZATION),
+		ONCE(FAKE_DEADLOCK),
+		ONCE(FAKE_LOCK_TIMEOUT),
+		ONCE(FAKE_CANCELED),
+		ONCE(FAKE_DIVISION),
+		ONCE(FAKE_MEMORY),
+		ONCE(FAKE_DENIED),
+		ONCE(FAKE_LOST),
+		ONCE(FAKE_RESTART),
+		ONCE(FAKE_LOST_ANSWER),
+		ONCE(FAKE_MOVED),
+		ONCE(FAKE_CHANGED),
+		ONCE(FAKE_CHANGED_OLD),
+		ONCE(FAKE_LOCKED),
+		ONCE(FAKE_HELD),
+		ONCE(FAKE_STOLEN),
+		TIMES(FAKE_SERIALIZATION),
+		TIMES(FAKE_LOCK_TIMEOUT),
+		TIMES(FAKE_DIVISION),
+		TIMES(FAKE_LOST),
+		STAYS(FAKE_SERIALIZATION),
+		STAYS(FAKE_LOCK_TIMEOUT),
+		STAYS(FAKE_DIVISION),
+		STAYS(FAKE_MEMORY),
+		STAYS(FAKE_LOST),
+		cmocka_unit_test(a_poor_connection_ends_no_run_that_goes_on),
+		cmocka_unit_test(a_row_let_go_at_any_look_is_written),
+		cmocka_unit_test(workers_finish_together_whatever_happens),
+	};
+
+	return cmocka_run_group_tests(tests, torture_begin, torture_end);
+}

@@ -79,7 +79,8 @@ static const char fold_sql[] =
 		  " c.run_id = $1 AND c.leaf = o.leaf";
 
 /* Plans the next pass of every dirty leaf whose pause is over. Sizes are taken
- * now: blocks added later belong to the pass after it. */
+ * now: blocks added later belong to the pass after it. Epochs go on from pass
+ * to pass: who slept over the end of one holds nothing of the next. */
 static const char plan_sql[] =
 	"WITH begun AS (UPDATE @.leaf AS l SET state = 'walking',"
 	" pass = pass + 1,"
@@ -89,16 +90,17 @@ static const char plan_sql[] =
 	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'dirty'"
 	" AND (l.not_before IS NULL OR"
 	"  l.not_before <= pg_catalog.clock_timestamp())"
-	" RETURNING l.leaf, l.blocks,"
+	" RETURNING l.leaf, l.pass, l.blocks,"
 	"  pg_catalog.array_fill(0::bigint, ARRAY["
 	"   pg_catalog.cardinality(l.rewritten)]) AS zero), "
 	/* Small tables are cut so that every worker gets several chunks. */
 	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 4), $6), $4)"
 	"  + $7 - 1) / $7 * $7 AS size FROM begun AS b) "
-	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, rewritten,"
-	" nested, mislabelled, late, conflict, deferred)"
+	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, epoch,"
+	" rewritten, nested, mislabelled, late, conflict, deferred)"
 	" SELECT $1, c.leaf, g, g * c.size,"
-	" least((g + 1) * c.size, c.blocks), g * c.size, c.zero, c.zero,"
+	" least((g + 1) * c.size, c.blocks), g * c.size,"
+	" c.pass::bigint << 32, c.zero, c.zero,"
 	" c.zero, c.zero, c.zero, c.zero FROM cut AS c CROSS JOIN LATERAL "
 	"pg_catalog.generate_series("
 	" 0, (c.blocks + c.size - 1) / c.size - 1) AS g";

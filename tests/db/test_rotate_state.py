@@ -285,6 +285,28 @@ class Meetings(Base):
         self.assertLess(time.monotonic() - began, 30, "it waited for a lease")
         self.assertRight(before, self.look())
 
+    def test_no_two_passes_hold_a_chunk_under_the_same_epoch(self):
+        """Or a worker that slept over the end of a pass would hold what is
+        somebody else's by now."""
+        self.assertExit(0, self.tool.run("init"))
+        self.sql("CREATE TABLE held (no bigint, epoch bigint)")
+        self.sql("CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN INSERT INTO public.held VALUES (NEW.no, NEW.epoch);"
+                 " RETURN NULL; END'")
+        self.sql("CREATE TRIGGER held AFTER UPDATE ON pgrekey.chunk FOR EACH"
+                 " ROW WHEN (OLD.epoch <> NEW.epoch) EXECUTE FUNCTION held()")
+        other = self.connect(autocommit=False)
+        other.cursor().execute("SELECT FROM t WHERE id = 7 FOR UPDATE")
+        run = self.start()
+        self.until(lambda: self.value(
+            "SELECT coalesce(max(pass), 0) > 2 FROM pgrekey.leaf"),
+            "a few passes")
+        other.rollback()
+        self.assertExit(0, run.finish())
+        self.assertGreater(self.value("SELECT count(*) FROM held"), 2)
+        self.assertEqual(self.value(
+            "SELECT count(*) - count(DISTINCT (no, epoch)) FROM held"), 0)
+
     def test_deleted_state_costs_time_and_no_row(self):
         before = self.look()
         run = self.begun()

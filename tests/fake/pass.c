@@ -118,7 +118,8 @@ plan(struct fake_run *r, size_t table)
 				.no = (int64_t)r->chunks[table]++,
 				.lo = lo,
 				.hi = hi < l->blocks ? hi : l->blocks,
-				.pos = lo},
+				.pos = lo,
+				.epoch = l->pass << 32},
 		};
 	}
 }

@@ -1,7 +1,12 @@
-"""kill -9 at random moments: nothing is lost, the same command goes on.
+"""kill -9 at random moments of one rotation: nothing is lost, it goes on.
 
-KILLS (50) and ROWS say how long; PGREKEY_TEST_SCALE shrinks both. A run of
-the test that did not really hit a rotation in the middle is a failure.
+KILLS (50) and ROWS say how long; PGREKEY_TEST_SCALE shrinks both, and SEED
+repeats the moments of an earlier run. A run of the test that did not really
+hit the rotation in the middle is a failure.
+
+No moment is measured in seconds, since machines differ. Each commit waits a
+little, so that a batch takes longer than a look at the progress, and a kill
+comes a random number of committed rows after the first one of its process.
 """
 import os
 import random
@@ -17,19 +22,22 @@ from lib.pgrekey import scaled  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", scaled(50, 10)))
-ROWS = int(os.environ.get("ROWS", scaled(30_000, 8000)))
+ROWS = int(os.environ.get("ROWS", KILLS * 600))
 SEED = int(os.environ.get("SEED", time.time_ns() % 2**32))
+BATCH = 20       # rows
+COMMIT = 0.004   # seconds that a commit takes at least
+TABLES = {"creds": "secret", "metas": "secret->>'sentry_encrypted_field_value'"}
 
 
 def setUpModule():
-    Scene.open(fsync=True)
+    Scene.open(fsync=True, commit_siblings=0, commit_delay=int(COMMIT * 1e6))
 
 
 class Kill(Scene):
     def setUp(self):
         super().setUp()
         self.random = random.Random(SEED)
-        self.bad = zoo.bad(self.ring)
+        self.bad = list(zoo.bad(self.ring).values())
         for name, column_type in (("creds", "text"), ("metas", "jsonb")):
             self.sql(f"CREATE TABLE {name} (id int PRIMARY KEY,"
                      f" secret {column_type}, note text)")
@@ -38,51 +46,67 @@ class Kill(Scene):
                           ((i, dress(self.stored(i)))
                            for i in range(ROWS // 2)))
         self.tool.configure(
-            rotate={"batch_rows": 100, "chunk_bytes": "1MiB"},
-            creds={"columns": "secret"}, metas={"columns": "secret"})
+            rotate={"batch_rows": BATCH, "chunk_bytes": "1MiB"},
+            **{name: {"columns": "secret"} for name in TABLES})
         self.before = self.look()
         self.kept = {(str(i), "secret") for i in range(0, ROWS // 2, 500)}
+        self.total = ROWS - len(TABLES) * len(self.kept)
 
     def stored(self, i):
         """Every 500th value is beyond repair."""
         if i % 500 == 0:
-            return list(self.bad.values())[i // 500 % len(self.bad)].stored
+            return self.bad[i // 500 % len(self.bad)].stored
         return self.ring.seal(zoo.plain(str(i)), ("k2023", "k2024")[i % 2],
                               zoo.THEN + i)
 
     def look(self):
-        return [self.snapshot(name, "secret") for name in ("creds", "metas")]
+        return [self.snapshot(name, "secret") for name in TABLES]
 
-    def done(self):
-        """The part of all values that is under the primary."""
-        return sum(
-            self.value(f"SELECT count(*) FROM {name} WHERE starts_with"
-                       f"({field}, 'enc:fernet:k2025:')")
-            for name, field in (
-                ("creds", "secret"),
-                ("metas", "secret->>'sentry_encrypted_field_value'"))
-        ) / (ROWS - 2 * len(self.kept))
+    # -- how far it is ------------------------------------------------------
 
-    def strike(self, turn, speed):
-        """One run and its sudden end; how much it did and whether it was hit
-        in the middle of it. Every fifth is hit anywhere, maybe before it did
-        anything; the others some time after their first write, so that the
-        last kill comes near the end."""
-        before = self.done()
-        share = (1 - before) / (KILLS + 3 - turn)
+    COMMITTED = "(SELECT coalesce(sum(n), 0)::int FROM ({}) AS r, " \
+        "unnest(r.rewritten) AS n)".format(" UNION ALL ".join(
+            f"SELECT rewritten FROM pgrekey.{part}"
+            for part in ("leaf", "chunk")))
+
+    def committed(self):
+        """What the program's own state says of the rows rewritten."""
+        if not self.value("SELECT to_regclass('pgrekey.number') IS NOT NULL"):
+            return 0
+        return self.value(f"SELECT {self.COMMITTED}")
+
+    def assertExact(self, report):
+        """A batch and its record are one transaction: in every snapshot
+        there are as many new values as the state says."""
+        if self.committed() == 0:
+            return
+        new = " + ".join(
+            f"(SELECT count(*) FROM {name} WHERE"
+            f" starts_with({field}, 'enc:fernet:k2025:'))"
+            for name, field in TABLES.items())
+        recorded, stored = self.sql(f"SELECT {self.COMMITTED}, {new}")[0]
+        self.assertEqual(recorded, stored, report)
+
+    # -- the kills ----------------------------------------------------------
+
+    def strike(self, turn):
+        """One run and its sudden end. Was it hit in the middle, neither at
+        the beginning nor done? Every fifth is hit anywhere, maybe before it
+        did anything."""
+        before = self.committed()
         run = self.start()
         if turn % 5 == 0:
             time.sleep(self.random.uniform(0, 0.1))
         else:
-            self.until(lambda: self.done() > before or not run.running(),
-                       "the run writes", pause=0)
-        began = time.monotonic()
-        time.sleep(self.random.uniform(0, 2 * share / speed))
+            # So far that the last kill comes near the end, and never beyond.
+            share = (self.total - before) / (KILLS + 3 - turn)
+            target = before + self.random.uniform(0, 1.5 * share)
+            self.until(lambda: self.committed() > target
+                       or not run.running(), "the run gets on", pause=0)
+            time.sleep(self.random.uniform(0, 3 * COMMIT))
         alive = run.running()
         run.kill()
-        seconds = time.monotonic() - began
-        after = self.done()
-        return alive and before < after < 1, (after - before) / seconds
+        return alive and before < self.committed() < self.total
 
     def check_readable(self):
         """Whatever moment it is, every value reads as it did."""
@@ -92,17 +116,18 @@ class Kill(Scene):
                 self.assertEqual(old[place].value, seen.value, place)
 
     def test_killed_again_and_again_it_completes_with_no_difference(self):
-        hits, speed, moments = 0, 1.0, []
+        hits, moments = 0, []
         for turn in range(1, KILLS + 1):
-            hit, seen = self.strike(turn, speed)
-            speed = max(0.05, 0.7 * speed + 0.3 * seen)
-            hits += hit
-            moments.append(round(self.done(), 3))
-            if turn % 25 == 0:
+            hits += self.strike(turn)
+            moments.append(self.committed())
+            self.assertExact(f"seed {SEED}, kill {turn}")
+            if turn == KILLS // 2:
                 self.check_readable()
         result = self.tool.rotate()
         report = f"seed {SEED}, {hits} hits, progress {moments}"
         self.assertExit(1, result)
+        self.assertEqual(self.value("SELECT count(*) FROM pgrekey.run"), 1,
+                         "the rotation was begun anew")
         self.assertEqual(len(result.findings), 2 * len(self.kept), report)
         for before, after in zip(self.before, self.look()):
             self.assertRight(before, after, self.kept)

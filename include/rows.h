@@ -140,7 +140,8 @@ int rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 int rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 	const struct write_options *o, struct err *err) MUST_CHECK;
 
-/* The planner insists on a poor plan, and a trigger forbids to tell it so. */
+/* The planner insists on a poor plan: its settings are odd, and may not be
+ * touched where there are triggers. */
 bool rows_plan_is_poor(const struct rows *r);
 
 #define ROWS_FENCE "22012"

@@ -4,7 +4,8 @@
 #include "pg_int.h"
 
 /* Everything a database or role may have set otherwise and that matters here.
- * No planner settings: they would govern queries inside triggers too. */
+ * No planner settings, since they would govern queries inside triggers too;
+ * but without TID scans each window would cost a look at the whole table. */
 static const char session[] =
 	"SET jit = off; "
 	"SET max_parallel_workers_per_gather = 0; "
@@ -19,7 +20,8 @@ static const char session[] =
 	"SET bytea_output = hex; "
 	"SET DateStyle = 'ISO, YMD'; "
 	"SET TimeZone = 'UTC'; "
-	"SET synchronize_seqscans = off; ";
+	"SET synchronize_seqscans = off; "
+	"SET enable_tidscan = on; ";
 
 int
 pg_set_session(struct pg *pg, const struct pg_options *o, struct err *err)

@@ -10,12 +10,18 @@ struct rows {
 	const struct leaf *leaf;
 	struct sql_view view;
 	const char *state_schema;
-	size_t widest; /* bytes of the widest row seen: bounds one FETCH */
-	bool planned;  /* the plan of a write was looked at */
-	bool poor_plan;
-	bool no_nested_loop; /* it was poor, and no trigger would mind */
+	size_t widest;  /* bytes of the widest row seen: bounds one FETCH */
+	bool planned;   /* the plan of a write was looked at */
+	bool poor_plan; /* and it stayed so */
+	bool no_nested_loop; /* it was poor, and no trigger minds */
 	struct buf sql;
 };
+
+/* Looks at the plan that the server would choose without locking beforehand,
+ * and remembers what to do about it. Outside any transaction. */
+int rows_check_plan(struct rows *r, struct pg *pg,
+	const struct sql_write *write, const struct pg_args *args,
+	struct err *err) MUST_CHECK;
 
 /* Empties a window for rows of so many columns; memory is kept. */
 void window_reset(struct window *w, size_t columns);

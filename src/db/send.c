@@ -72,37 +72,6 @@ make_transaction(struct transaction *t, const struct rows *r,
 	t->step[t->write + 1].foreign_code = true;
 }
 
-/* Looks once at the plan: a TID scan for each row neither prunes nor is fast.
- * Planner settings would govern queries inside triggers too, so they are only
- * touched where there are none. */
-static int
-check_plan(struct rows *r, struct pg *pg, const struct pg_args *args,
-	struct err *err)
-{
-	struct pg_result *plan;
-	struct buf sql;
-	int rc;
-
-	buf_init(&sql, r->sql.max + 64);
-	buf_adds(&sql, "EXPLAIN (FORMAT JSON) ");
-	buf_add(&sql, r->sql.ptr, r->sql.len);
-	rc = pg_query(&plan, pg, buf_str(&sql), args, err);
-	buf_done(&sql);
-	if (rc < 0)
-		return -1;
-	r->planned = true;
-	r->poor_plan = strstr(pg_text(plan, 0, 0), "\"Tid Scan\"") != NULL;
-	r->no_nested_loop = r->poor_plan && !r->leaf->any_trigger;
-	pg_free(plan);
-	return 0;
-}
-
-bool
-rows_plan_is_poor(const struct rows *r)
-{
-	return r->poor_plan && !r->no_nested_loop;
-}
-
 int
 rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	const struct range *range, const struct write_options *o,
@@ -122,8 +91,8 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	buf_reset(&r->sql);
 	sql_write(&r->sql, &w);
 	write_args(&args, b, o->checkpoint);
-	if (!r->planned && !o->skip_locked && b->rows > 1 &&
-		check_plan(r, pg, &args, err) < 0)
+	if (!r->planned && o->checkpoint && b->rows > 1 &&
+		rows_check_plan(r, pg, &w, &args, err) < 0)
 		return -1;
 	make_transaction(&t, r, o, &args);
 	return pg_send(pg, t.step, t.steps, err);

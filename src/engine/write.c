@@ -341,9 +341,9 @@ tell_poor_plan(struct worker *w)
 	if (w->told_poor_plan || !rows_plan_is_poor(w->rows))
 		return;
 	w->told_poor_plan = true;
-	log_warning("%s: the planner looks each row up by itself, which is "
-		    "slow and lets the table grow; its triggers forbid to tell "
-		    "it otherwise",
+	log_warning("%s: the planner does not visit each page once for a "
+		    "batch, which is slow and lets the table grow: look at "
+		    "the planner settings of the role and the database",
 		rows_leaf(w->rows)->name);
 }
 

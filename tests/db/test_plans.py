@@ -1,0 +1,235 @@
+"""The server runs the statements by the plan that they were written for.
+
+Each page of a window is read once, by a TID range scan, and so pruned: a TID
+scan for each row would let the table grow to twice its size, and a scan of
+the whole table for each window would never end. auto_explain tells the plans
+that the program's own statements really had.
+"""
+import collections
+import json
+import re
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import oracle, zoo  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+LOGGED = re.compile(r"duration: [\d.]+ ms  plan:\n((?:\t.*\n)+)")
+KINDS = {"read": "DECLARE pgrekey_window",
+         "write": "WITH u AS (UPDATE",
+         "lock and write": "WITH l AS MATERIALIZED"}
+RECORDED = ", k AS (UPDATE"  # the trial write has no such part
+HARMLESS = 64  # pages that may as well be read as a whole
+
+Scan = collections.namedtuple("Scan", "node loops join locking")
+
+
+def setUpModule():
+    Scene.open(shared_preload_libraries="auto_explain", **{
+        "auto_explain.log_min_duration": 0,
+        "auto_explain.log_format": "json",
+        "auto_explain.log_analyze": "on",
+        "auto_explain.log_timing": "off"})
+
+
+def nodes(node, above=()):
+    yield node, above
+    for child in node.get("Plans", ()):
+        yield from nodes(child, (*above, node))
+
+
+def scans(plan, names):
+    """How the tables are read."""
+    for node, above in nodes(plan):
+        if (node.get("Relation Name") in names
+                and node["Node Type"] != "ModifyTable"):
+            joins = [up["Node Type"] for up in above
+                     if up["Node Type"].endswith(("Join", "Loop"))]
+            yield Scan(node["Node Type"], node["Actual Loops"],
+                       joins[-1] if joins else None,
+                       any(up.get("Subplan Name") == "CTE l"
+                           for up in (*above, node)))
+
+
+class Base(Scene):
+    def fill(self, rows, column="text", pad=0, size=20, analyze=True,
+             create="CREATE TABLE t (id int, secret {}, pad text)"):
+        self.sql("DROP TABLE IF EXISTS t")
+        self.sql(create.format(column))
+        value = self.ring.seal(b"x" * size, "k2023", zoo.THEN)
+        if column.startswith("json"):
+            value = oracle.wrap(value)
+        self.sql("INSERT INTO t SELECT i, %s, repeat('x', %s)"
+                 " FROM generate_series(1, %s) AS i", value, pad, rows)
+        if analyze:
+            self.sql("ANALYZE")
+        self.tool.configure(rotate={"workers": 1}, t={"columns": "secret"})
+
+    def settings(self, *settings):
+        """What the administrator of the database thought best."""
+        self.sql(f"ALTER DATABASE {self.database} RESET ALL")
+        for setting in settings:
+            self.sql(f"ALTER DATABASE {self.database} SET {setting}")
+
+    def rotate(self):
+        """The result, and {kind: list of the scans of each statement}."""
+        names = {"t"} | {name for name, in self.sql(
+            "SELECT inhrelid::regclass::text FROM pg_inherits"
+            " WHERE inhparent = 't'::regclass")}
+        start = self.cluster.log.stat().st_size
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        log = self.cluster.log.read_bytes()[start:].decode()
+        found = collections.defaultdict(list)
+        for text in LOGGED.findall(log):
+            logged = json.loads(text)
+            query = logged["Query Text"]
+            if query.startswith("EXPLAIN"):
+                continue  # the program looks as well
+            for kind, mark in KINDS.items():
+                if mark in query and (kind == "read" or RECORDED in query):
+                    found[kind].append(list(scans(logged["Plan"], names)))
+        return result, found
+
+    # -- sentences ----------------------------------------------------------
+
+    def assertReadOnce(self, kind, some, pages):
+        """One look at each page, and the batch is joined as a whole."""
+        allowed = {"Tid Range Scan"} | (
+            {"Seq Scan"} if pages <= HARMLESS else set())
+        if kind == "lock and write":  # what follows the locking finds pruned
+            some = [scan for scan in some if scan.locking]
+        self.assertEqual(len(some), 1, (kind, some))
+        self.assertIn(some[0].node, allowed, (kind, some))
+        self.assertEqual(some[0].loops, 1, (kind, some))
+        if kind != "read":
+            self.assertIn(some[0].join, ("Hash Join", "Merge Join"), kind)
+
+    def assertPlanned(self, most="write"):
+        """All plans are right; most of the rows were written that way."""
+        pages = self.value("SELECT max(pg_relation_size(oid)) / 8192 FROM"
+                           " pg_class WHERE relname LIKE 't_' OR"
+                           " relname = 't'")
+        result, found = self.rotate()
+        for kind, statements in found.items():
+            for statement in statements:
+                self.assertReadOnce(kind, statement, pages)
+        self.assertGreater(len(found["read"]), 0)
+        self.assertGreater(len(found[most]), 0, {
+            kind: len(statements) for kind, statements in found.items()})
+        self.assertNotIn("planner", result.err)
+
+
+class Matrix(Base):
+    def test_tables_of_all_sizes_whether_analyzed_or_not(self):
+        for cost in (4, 1.1):
+            self.settings(f"random_page_cost = {cost}")
+            for rows, most in ((10, "lock and write"), (3000, "write"),
+                               (50_000, "write")):
+                for analyze in (True, False):
+                    with self.subTest(rows=rows, analyze=analyze, cost=cost):
+                        self.fill(rows, analyze=analyze)
+                        self.assertPlanned(most)
+
+    def test_statistics_of_an_empty_table_that_was_filled_since(self):
+        self.fill(0)
+        self.sql("VACUUM ANALYZE t")
+        self.sql("INSERT INTO t SELECT i, %s FROM generate_series(1, 20000)"
+                 " AS i", self.ring.seal(b"x", "k2023", zoo.THEN))
+        self.assertPlanned()
+
+    def test_all_types(self):
+        self.sql("CREATE EXTENSION citext")
+        self.sql("CREATE DOMAIN sealed AS text CHECK (value <> '')")
+        for column in ("jsonb", "json", "varchar(900)", "char(900)",
+                       "citext", "sealed"):
+            with self.subTest(column):
+                self.fill(6000, column)
+                self.assertPlanned()
+
+    def test_few_old_rows_among_many(self):
+        self.fill(50_000)
+        self.sql("UPDATE t SET secret = %s WHERE id %% 100 <> 0",
+                 self.ring.seal(b"x"))
+        self.sql("VACUUM ANALYZE t")
+        self.assertPlanned("lock and write")
+
+    def test_three_rows_a_page(self):
+        for cost in (4, 1.1):
+            with self.subTest(cost=cost):
+                self.settings(f"random_page_cost = {cost}")
+                self.fill(9000, pad=2300)
+                self.assertPlanned()
+
+    def test_large_values(self):
+        self.fill(300, size=65_536)
+        self.assertPlanned("lock and write")
+
+    def test_a_primary_key_and_an_index_on_the_values(self):
+        self.fill(6000, create="CREATE TABLE t (id int PRIMARY KEY,"
+                               " secret {}, pad text)")
+        self.sql("CREATE INDEX ON t (md5(secret))")
+        self.assertPlanned()
+
+    def test_partitions(self):
+        self.fill(10)
+        self.sql("DROP TABLE t")
+        self.sql("CREATE TABLE t (id int, secret text, pad text)"
+                 " PARTITION BY HASH (id)")
+        for part in (0, 1):
+            self.sql(f"CREATE TABLE t{part} PARTITION OF t FOR VALUES"
+                     f" WITH (MODULUS 2, REMAINDER {part})")
+        self.sql("INSERT INTO t SELECT i, %s FROM generate_series(1, 10000)"
+                 " AS i", self.ring.seal(b"x", "k2023", zoo.THEN))
+        self.assertPlanned()
+
+
+class Settings(Base):
+    ODD = ("enable_hashjoin = off", "enable_mergejoin = off",
+           "enable_nestloop = off", "enable_seqscan = off",
+           "enable_tidscan = off", "enable_indexscan = off",
+           "enable_material = off", "enable_sort = off",
+           "plan_cache_mode = force_generic_plan", "work_mem = '64kB'",
+           "cpu_tuple_cost = 1", "seq_page_cost = 10",
+           "jit_above_cost = 0", "geqo_threshold = 2",
+           "from_collapse_limit = 1", "join_collapse_limit = 1",
+           "default_statistics_target = 1")
+    # With these each row is looked up by itself, unless that is forbidden.
+    POOR = ("seq_page_cost = 100", "random_page_cost = 1")
+
+    def test_no_single_setting_of_a_database_spoils_a_plan(self):
+        for setting in self.ODD:
+            with self.subTest(setting):
+                self.settings(setting)
+                self.fill(6000)
+                self.assertPlanned()
+
+    def test_where_the_costs_are_odd_nested_loops_are_switched_off(self):
+        self.settings(*self.POOR)
+        self.fill(6000)
+        self.assertPlanned()
+
+    def test_the_settings_are_not_touched_where_triggers_would_see_them(self):
+        self.settings(*self.POOR)
+        self.fill(6000)
+        self.sql("CREATE TABLE seen (setting text)")
+        self.sql("CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN INSERT INTO public.seen VALUES"
+                 " (current_setting('enable_nestloop')); RETURN NEW; END$$")
+        self.sql("CREATE TRIGGER look BEFORE UPDATE ON t"
+                 " FOR EACH ROW EXECUTE FUNCTION look()")
+        result, found = self.rotate()
+        self.assertIn("planner settings", result.err)
+        self.assertEqual(result.err.count("planner settings"), 1)
+        self.assertTrue(any(scan.node == "Tid Scan" for statement in
+                            found["write"] for scan in statement),
+                        "the hazard did not occur")
+        self.assertEqual(self.sql("SELECT DISTINCT setting FROM seen"),
+                         [("on",)])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -126,14 +126,13 @@ run = @scripts/run-tests.py -b $(B) $(if $(V),-v)
 # FLAVOUR:PATH of the unit tests in flavour 1.
 units = $(patsubst $(O)/%,$(1):$(B)/$(1)/%,$(unit))
 # Those that take long come first, so that nobody waits for one at the end.
-# Those that measure take minutes and want a quiet machine: check-long.
-long := $(addprefix tests/db/test_,kill.py hopping.py memory.py)
-db := $(filter-out $(long),$(wildcard tests/db/test_*.py))
+long := $(addprefix tests/db/test_,\
+	rotate_live.py rotate_schema.py plans.py memory.py)
+db := $(long) $(filter-out $(long),$(wildcard tests/db/test_*.py))
 program := $(db) $(wildcard tests/cli/test_*.py tests/interop/test_*.py)
-python := $(program) $(filter-out $(program) $(long),\
-	$(wildcard tests/*/test_*.py))
-# Under the sanitizers a slice of the database tests: they are slow there.
-san := $(filter-out $(db),$(program)) tests/db/test_rotate.py
+python := $(program) $(filter-out $(program),$(wildcard tests/*/test_*.py))
+# Not under the sanitizers: their memory is their own, and plans the server's.
+san := $(filter-out $(addprefix tests/db/test_,memory.py plans.py),$(program))
 san_suites = $(foreach f,asan tsan,$(addprefix $(f):,$(san)) $(call units,$(f)))
 
 .PHONY: programs
@@ -150,11 +149,6 @@ check: deps ## every test there is, with and without sanitizers
 	$(sub) compilers
 	$(run) $(addprefix release:,$(python)) $(call units,release) \
 		$(san_suites)
-
-.PHONY: check-long
-check-long: deps ## kill -9 loop, hopping row, memory
-	$(sub) programs
-	$(run) $(addprefix release:,$(long))
 
 .PHONY: check-db
 check-db: deps ## the tests that need a database

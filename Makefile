@@ -24,11 +24,12 @@ main := src/cli/main.c
 lib_obj := $(patsubst %.c,$(O)/%.o,$(filter-out $(main),$(src)))
 main_obj := $(patsubst %.c,$(O)/%.o,$(main))
 
-# One program per unit test. What is in tests/fake comes before the library,
-# so that a unit test that needs the database gets the fake one.
+# One program per unit test. Where one includes the fake database, what is in
+# tests/fake comes before the library and takes its place.
 unit_src := $(wildcard tests/unit/test_*.c)
 unit := $(patsubst tests/unit/%.c,$(O)/tests/%,$(unit_src))
 fake_src := $(wildcard tests/fake/*.c)
+fake_unit := $(shell grep -lE '"(fake/|torture)' $(unit_src))
 fake_obj := $(patsubst tests/%.c,$(O)/tests/%.o,$(fake_src))
 # Programs that drive the modules from shell and Python tests.
 tool_src := $(wildcard tests/tools/*.c)
@@ -98,7 +99,9 @@ $(O)/tests/libfake.a: $(fake_obj)
 	@$(AR) rcs $@ $^
 
 $(O)/tests/%: $(O)/tests/%.o $(O)/tests/libfake.a $(O)/libpgrekey.a
-	$(call say,LINK) $(CC) $(all_ldflags) -o $@ $^ $(cmocka_libs) $(pkg_libs)
+	$(call say,LINK) $(CC) $(all_ldflags) -o $@ $(filter-out \
+		$(if $(filter tests/unit/$*.c,$(fake_unit)),,%/libfake.a),$^) \
+		$(cmocka_libs) $(pkg_libs)
 
 .SECONDARY: $(addsuffix .o,$(unit) $(tool))
 

@@ -66,7 +66,8 @@ add_value(struct buf *sql, const struct sql_view *v, size_t column)
 	buf_addf(sql, " ELSE %s::text END", v->leaf->column[column].ref);
 }
 
-/* Which columns are too large, as bits, since '' is a value like any other. */
+/* Which columns are too large, as bits, since '' is a value like any other.
+ * Shifted by the server, or the 32nd would make it an int8. */
 static void
 add_oversize_bits(struct buf *sql, const struct leaf *leaf)
 {
@@ -76,7 +77,7 @@ add_oversize_bits(struct buf *sql, const struct leaf *leaf)
 			continue;
 		buf_adds(sql, " + CASE WHEN ");
 		add_oversize(sql, leaf, i);
-		buf_addf(sql, " THEN %lu ELSE 0 END", 1UL << i);
+		buf_addf(sql, " THEN 1 << %zu ELSE 0 END", i);
 	}
 }
 

@@ -151,6 +151,22 @@ class Kinds(Base):
         self.assertRight(before, self.look(), kept={("1", "secret")})
         self.assertEqual(self.listed(result), [(1, "oversize")])
 
+    def test_the_last_of_32_columns_may_be_oversize_too(self):
+        names = [f"c{i}" for i in range(32)]
+        self.sql("CREATE TABLE wide (id int, " + ", ".join(
+            f"{name} text" for name in names) + ")")
+        for row, last in ((1, b"small"), (2, bytes(3000))):
+            self.sql("INSERT INTO wide VALUES (%s" + 32 * ", %s" + ")", row,
+                     *[self.ring.seal(b"x", "k2023")] * 31,
+                     self.ring.seal(last, "k2023"))
+        self.tool.configure(zoo={"name": "wide", "columns": ", ".join(names),
+                                 "max_value_bytes": "4096B"})
+        for command in ("rotate", "verify"):
+            result = self.tool.run(command, "--output", "json")
+            self.assertExit(1, result)
+            self.assertEqual(
+                result.column("c31")["verdicts"].get("oversize"), 1)
+
     def test_mislabelled_values_are_relabelled_and_counted(self):
         before = self.plant({
             name: specimen for name, specimen in zoo.good(self.ring).items()

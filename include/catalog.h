@@ -45,6 +45,7 @@ struct catalog {
 
 enum catalog_mode {
 	CATALOG_LOOK,  /* whatever the privileges are */
+	CATALOG_FIT,   /* and refuses what cannot be rotated */
 	CATALOG_READ,  /* SELECT is needed */
 	CATALOG_WRITE, /* and UPDATE */
 };

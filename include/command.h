@@ -16,6 +16,7 @@ enum command_need {
 	NEED_PRIMARY = 1 << 2, /* and a usable primary in it */
 	NEED_TABLES = 1 << 3,  /* at least one selected table */
 	NEED_KEY_DIR = 1 << 4, /* a key directory; the file is optional */
+	MAY_KEYS = 1 << 5,     /* a keyring, if a directory is configured */
 };
 
 struct command {
@@ -29,8 +30,8 @@ struct command {
 		struct err *err);
 };
 
-extern const struct command cmd_rotate, cmd_verify, cmd_init, cmd_keygen,
-	cmd_keys;
+extern const struct command cmd_rotate, cmd_verify, cmd_discover, cmd_init,
+	cmd_keygen, cmd_keys;
 extern const struct command *const commands[]; /* NULL-terminated */
 
 #endif

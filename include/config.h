@@ -84,6 +84,8 @@ struct config {
 	char **only;            /* labels, NULL-terminated, or NULL: all */
 	char **retire;          /* key ids, NULL-terminated, or NULL */
 	bool quick;
+	bool discover;
+	char **schemas; /* glob patterns, NULL-terminated, or NULL: all */
 	int64_t sample; /* thousandths of a percent; 0: everything */
 	enum snapshot_kind snapshot;
 	enum output_kind output;

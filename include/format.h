@@ -99,6 +99,13 @@ struct format {
 	void (*sql_label)(
 		struct buf *sql, const char *column, enum carrier carrier);
 
+	/* Appends a boolean expression that is true for every value that may
+	 * be an envelope, and for little else; it never fails on a value. What
+	 * it finds is for parse and open to confirm. Does not detoast a text
+	 * value as a whole. */
+	void (*sql_candidate)(
+		struct buf *sql, const char *column, enum carrier carrier);
+
 	/* Appends the length in characters that a text value will have once
 	 * it is sealed under key_id; 0 for what would be left as it is. */
 	void (*sql_new_length)(struct buf *sql, const char *column,

@@ -11,7 +11,7 @@
 
 struct job {
 	struct pg_options connection;
-	const struct keyring *ring;
+	const struct keyring *ring;  /* NULL: none is needed */
 	const struct target *target; /* all that are configured */
 	size_t targets;
 	const bool *selected; /* per target, or NULL: all */

@@ -10,6 +10,8 @@
 #include "buf.h"
 
 void quote_ident(struct buf *sql, const char *name);
+/* The same, where it is needed only: for people, and for the configuration. */
+void quote_name(struct buf *sql, const char *name);
 void quote_literal(struct buf *sql, const char *text);
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef PGREKEY_REPORT_H
 #define PGREKEY_REPORT_H
 
+#include "discover.h"
 #include "rotate.h"
 #include "verify.h"
 
@@ -23,5 +24,9 @@ void report_verify_json(struct buf *ret, const struct verify_outcome *outcome,
 /* One test case per column and check, as CI systems read them. */
 void report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 	const struct verify_options *o, int status);
+
+void report_discover_json(struct buf *ret,
+	const struct discover_outcome *outcome,
+	const struct discover_options *o, int status);
 
 #endif

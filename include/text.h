@@ -8,5 +8,9 @@
 
 /* 1234567 as 1,234,567. */
 void text_grouped(struct buf *b, int64_t n);
+/* A name out of a database or a value may hold anything. A terminal should not
+ * obey it, nor a file grow lines by it: ? stands for control characters and for
+ * what is not UTF-8. */
+void text_name(struct buf *b, const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef PGREKEY_VERIFY_H
 #define PGREKEY_VERIFY_H
 
+#include "discover.h"
 #include "outcome.h"
 
 #define VERIFY_RETIRE_MAX 32 /* keys asked about at once */
@@ -28,6 +29,9 @@ struct verify_outcome {
 	int64_t unread;    /* values that may be under any key */
 	bool standby;      /* what it has replayed, not what the primary has */
 	char writers[256]; /* had written before and have not ended, or "" */
+	/* What the reports say of other columns, or NULL: nobody looked. The
+	 * caller's. */
+	const struct discover_outcome *discovered;
 };
 
 /* Returns the exit status (ERR_NONE, ERR_FINDINGS, ERR_STOPPED,

@@ -1,4 +1,5 @@
 #include "command.h"
+#include "discover_int.h"
 #include "job_int.h"
 #include "report.h"
 #include "value_int.h"
@@ -72,6 +73,9 @@ options_make(struct verify_options *ret, size_t *retire, const struct config *c,
 		return err_hint(err, "a label does not prove which key made a "
 				     "value");
 	}
+	if (c->schemas && !c->discover)
+		return err_set(
+			err, ERR_USAGE, "--schemas goes with --discover only");
 	if (ret->retires > 0 && check_conditions(&ret->job, err) < 0)
 		return -1;
 	return find_keys(retire, c, ring, err);
@@ -79,7 +83,8 @@ options_make(struct verify_options *ret, size_t *retire, const struct config *c,
 
 static void
 print_report(const struct verify_outcome *outcome,
-	const struct verify_options *o, enum output_kind output, int status)
+	const struct verify_options *o, const struct discover_options *also,
+	enum output_kind output, int status)
 {
 	struct buf text;
 
@@ -92,8 +97,11 @@ print_report(const struct verify_outcome *outcome,
 		report_verify_junit(&text, outcome, o, status);
 		break;
 	case OUTPUT_TEXT:
-		if (!o->job.quiet || status != ERR_NONE)
-			report_verify_text(&text, outcome, o, status);
+		if (o->job.quiet && status == ERR_NONE)
+			break;
+		report_verify_text(&text, outcome, o, status);
+		if (outcome->discovered)
+			discover_ini(&text, outcome->discovered, also, status);
 		break;
 	}
 	if (text.len > 0)
@@ -101,21 +109,56 @@ print_report(const struct verify_outcome *outcome,
 	buf_done(&text);
 }
 
+/* Looks for what is not configured, too, unless that was for nothing. */
+static int
+discover(struct discover_outcome *ret, struct verify_outcome *outcome,
+	const struct discover_options *o, int status, struct err *err)
+{
+	int found;
+
+	if (status == ERR_STOPPED)
+		return status;
+	found = discover_run(ret, o, err);
+	if (found < 0)
+		return -1;
+	outcome->discovered = ret;
+	/* What needs attention comes before what is not proven. */
+	if (status == ERR_FINDINGS || found == ERR_FINDINGS)
+		return ERR_FINDINGS;
+	return found == ERR_STOPPED ? found : status;
+}
+
+static int
+verify(const struct verify_options *o, const struct config *config,
+	struct err *err)
+{
+	struct discover_outcome discovered = {0};
+	struct verify_outcome outcome;
+	struct discover_options also;
+	int status = verify_run(&outcome, o, err);
+	bool proven = status >= 0;
+
+	discover_options_make(&also, config, &o->job);
+	if (proven && config->discover)
+		status = discover(&discovered, &outcome, &also, status, err);
+	if (proven)
+		print_report(&outcome, o, &also, config->output,
+			status < 0 ? (int)err->code : status);
+	discover_done(&discovered);
+	outcome_done(&outcome.facts, &o->job);
+	return status;
+}
+
 static int
 run(const struct config *config, const struct keyring *ring, struct err *err)
 {
 	size_t *retire =
 		xcalloc(list_count(config->retire) + 1, sizeof(*retire));
-	struct verify_outcome outcome;
 	struct verify_options o;
 	int status = -1;
 
-	if (options_make(&o, retire, config, ring, err) == 0) {
-		status = verify_run(&outcome, &o, err);
-		if (status >= 0)
-			print_report(&outcome, &o, config->output, status);
-		outcome_done(&outcome.facts, &o.job);
-	}
+	if (options_make(&o, retire, config, ring, err) == 0)
+		status = verify(&o, config, err);
 	job_done(&o.job);
 	free(retire);
 	return status;

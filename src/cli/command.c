@@ -3,6 +3,7 @@
 const struct command *const commands[] = {
 	&cmd_rotate,
 	&cmd_verify,
+	&cmd_discover,
 	&cmd_init,
 	&cmd_keygen,
 	&cmd_keys,

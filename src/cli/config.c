@@ -110,6 +110,7 @@ config_free(struct config *c)
 	free(c->file);
 	list_free(c->only);
 	list_free(c->retire);
+	list_free(c->schemas);
 	free(c->argument);
 	free(c->origin);
 	*c = (struct config){0};

@@ -174,7 +174,10 @@ take_entry(void *user, const char *name, const char *value, int line,
 			"a setting stands before the first [section]");
 	if (!o)
 		return refuse_name(l, section, name, err);
-	if (see_once(l, xasprintf("[%s] %s", l->section, name), line, err) < 0)
+	/* A line is short: columns add up. */
+	if (o->type != OPTION_COLUMNS &&
+		see_once(l, xasprintf("[%s] %s", l->section, name), line, err) <
+			0)
 		return -1;
 	if (l->target)
 		rc = option_store(o, l->target, name, value, err);

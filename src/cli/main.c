@@ -62,6 +62,8 @@ run_command(const struct command *command, struct config *c,
 		return -1;
 	for (const struct option *o = option_table; o->name; o++)
 		log_origin(c, o);
+	if ((needs & MAY_KEYS) && c->key_directory)
+		needs |= NEED_KEYS;
 	if ((needs & NEED_KEY_DIR) && keys_need_directory(c, err) < 0)
 		return -1;
 	if (needs & (NEED_KEYS | NEED_PRIMARY)) {

@@ -277,7 +277,7 @@ check_server(bool *standby, struct loader *load, struct err *err)
 		return -1;
 	load->role = xstrdup(pg_text(r, 0, 2));
 	*standby = pg_bool(r, 0, 0);
-	if (load->writing && *standby) {
+	if (load->privileges && load->writing && *standby) {
 		rc = err_set(err, ERR_DB,
 			"the server is a standby and cannot be written to");
 		err_hint(err, "connect to the primary, for example with "
@@ -315,7 +315,10 @@ catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
 	size_t targets, enum catalog_mode mode, struct err *err)
 {
 	struct loader load = {
-		.pg = pg, .mode = mode, .writing = mode == CATALOG_WRITE};
+		.pg = pg,
+		.privileges = mode == CATALOG_READ || mode == CATALOG_WRITE,
+		.writing = mode == CATALOG_FIT || mode == CATALOG_WRITE,
+	};
 	struct catalog c = {0};
 	int rc;
 

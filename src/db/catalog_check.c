@@ -46,13 +46,13 @@ catalog_check_relation(const struct pg_result *r, int i,
 		return err_hint(err, "drop or disable rule %s while you rotate",
 			pg_text(r, i, L_RULE));
 	}
-	if (load->mode != CATALOG_LOOK && pg_bool(r, i, L_ROW_SECURITY)) {
+	if (load->privileges && pg_bool(r, i, L_ROW_SECURITY)) {
 		err_set(err, ERR_DB, "row-level security hides rows of %s",
 			name);
 		return err_hint(err, "ALTER ROLE ... BYPASSRLS, "
 				     "or connect as its owner");
 	}
-	if (load->mode != CATALOG_LOOK && !pg_bool(r, i, L_USAGE)) {
+	if (load->privileges && !pg_bool(r, i, L_USAGE)) {
 		err_set(err, ERR_DB, "no privilege to use schema %s",
 			pg_text(r, i, L_SCHEMA));
 		return err_hint(err, "GRANT USAGE ON SCHEMA \"%s\" TO \"%s\"",
@@ -87,7 +87,7 @@ catalog_missing(struct err *err, const struct loader *load, const char *what,
 {
 	struct buf sql;
 
-	if (load->mode == CATALOG_LOOK)
+	if (!load->privileges)
 		return 0;
 	buf_init(&sql, sizeof(err->hint) - 1);
 	buf_addf(&sql, "GRANT %s (", what);

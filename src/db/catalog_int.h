@@ -9,7 +9,7 @@
 /* What loading needs at every step. */
 struct loader {
 	struct pg *pg;
-	enum catalog_mode mode;
+	bool privileges; /* that are missing are an error */
 	bool writing;
 	char *role; /* whose privileges are looked at */
 };

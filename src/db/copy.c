@@ -2,15 +2,18 @@
  * Reading by COPY in binary format: a header, then per row the number of
  * fields and each as a length and bytes, then -1.
  */
+#include "copy_int.h"
 #include "rows_int.h"
+#include <stdlib.h>
 
 #define HEAD 19 /* signature, flags, length of the extension */
 static const char signature[] = "PGCOPY\n\377\r\n";
 
 struct copy {
-	rows_fn fn;
+	copy_row_fn fn;
 	void *ctx;
-	struct window row;
+	struct slice *field;
+	size_t fields;
 	bool begun, broken;
 };
 
@@ -55,7 +58,7 @@ take_field(struct slice *ret, struct cursor *c)
 static bool
 take_row(struct copy *x, struct cursor *c, bool *last)
 {
-	struct slice head, tid, bits, value[TARGET_COLUMNS_MAX];
+	struct slice head;
 	size_t fields;
 
 	*last = false;
@@ -66,15 +69,12 @@ take_row(struct copy *x, struct cursor *c, bool *last)
 		*last = true;
 		return true;
 	}
-	if (fields != x->row.columns + 2 || !take_field(&tid, c) ||
-		tid.len != 6 || !take_field(&bits, c) || bits.len != 4)
+	if (fields != x->fields)
 		return false;
-	for (size_t i = 0; i < x->row.columns; i++) {
-		if (!take_field(&value[i], c))
+	for (size_t i = 0; i < fields; i++) {
+		if (!take_field(&x->field[i], c))
 			return false;
 	}
-	window_reset(&x->row, x->row.columns);
-	window_put(&x->row, rows_tid(tid), rows_be32(bits.ptr), value);
 	return true;
 }
 
@@ -90,29 +90,67 @@ copy_data(void *ctx, struct slice data)
 		return false;
 	}
 	x->begun = true;
-	while (c.p < c.end && !last) {
-		if (!take_row(x, &c, &last)) {
+	while (c.p < c.end && !last && !x->broken) {
+		if (!take_row(x, &c, &last))
 			x->broken = true;
-			return false;
-		}
-		if (!last && !x->fn(x->ctx, &x->row))
+		else if (!last && !x->fn(x->ctx, x->field))
 			return false;
 	}
-	return true;
+	return !x->broken;
+}
+
+int
+copy_rows(struct pg *pg, const char *sql, size_t fields, copy_row_fn fn,
+	void *ctx, struct err *err)
+{
+	struct copy x = {.fn = fn, .ctx = ctx, .fields = fields};
+	int rc;
+
+	x.field = xcalloc(fields, sizeof(*x.field));
+	rc = pg_copy_out(pg, sql, copy_data, &x, err);
+	free(x.field);
+	if (rc == 0 && x.broken)
+		return err_set(err, ERR_BUG, "COPY sent what is no row");
+	return rc;
+}
+
+/* -- rows of a leaf -------------------------------------------------------- */
+
+struct leaf_copy {
+	rows_fn fn;
+	void *ctx;
+	struct window row;
+	bool broken;
+};
+
+static bool
+leaf_row(void *ctx, const struct slice *field)
+{
+	struct leaf_copy *x = ctx;
+
+	if (field[0].len != 6 || field[1].len != 4) {
+		x->broken = true;
+		return false;
+	}
+	window_reset(&x->row, x->row.columns);
+	window_put(&x->row, rows_tid(field[0]), rows_be32(field[1].ptr),
+		field + 2);
+	return x->fn(x->ctx, &x->row);
 }
 
 int
 rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	rows_fn fn, void *ctx, struct err *err)
 {
-	struct copy x = {.fn = fn, .ctx = ctx};
+	struct leaf_copy x = {.fn = fn, .ctx = ctx};
 	int rc;
 
 	window_init(&x.row);
 	x.row.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_copy(&r->sql, &r->view, part);
-	rc = pg_copy_out(pg, buf_str(&r->sql), copy_data, &x, err);
+	rc = copy_rows(
+		pg, buf_str(&r->sql), x.row.columns + 2, leaf_row, &x, err);
 	window_done(&x.row);
 	if (rc == 0 && x.broken)
 		return err_set(err, ERR_BUG, "COPY sent what is no row");

@@ -10,7 +10,8 @@ job_selects(const struct job *job, size_t target)
 const char *
 job_current_key(const struct job *job)
 {
-	if (job->method != METHOD_FERNET || !job->ring->has_primary)
+	if (job->method != METHOD_FERNET || !job->ring ||
+		!job->ring->has_primary)
 		return NULL;
 	return job->ring->key[job->ring->primary].id;
 }

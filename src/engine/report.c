@@ -9,30 +9,13 @@
 /* Lines of findings on paper; the JSON report and the state table have all. */
 #define LISTED_MAX 50
 
-/* A database's names may hold anything; a terminal should not obey them. */
-void
-report_name(struct buf *b, const char *name)
-{
-	const unsigned char *p = (const unsigned char *)name;
-
-	for (; *p; p++) {
-		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p++; /* a control character of two bytes */
-		else if (*p >= 0x20 && *p != 0x7f) {
-			buf_addc(b, (char)*p);
-			continue;
-		}
-		buf_addc(b, '?');
-	}
-}
-
 static void
 add_item(struct buf *b, const char *name, int64_t n, bool *any)
 {
 	if (n == 0)
 		return;
 	buf_adds(b, *any ? ", " : "");
-	report_name(b, name);
+	text_name(b, name);
 	buf_addc(b, ' ');
 	text_grouped(b, n);
 	*any = true;
@@ -87,11 +70,11 @@ add_column(struct buf *b, const struct target *t, size_t column,
 {
 	bool any = false;
 
-	report_name(b, t->schema);
+	text_name(b, t->schema);
 	buf_addc(b, '.');
-	report_name(b, t->table);
+	text_name(b, t->table);
 	buf_addc(b, '.');
-	report_name(b, t->column[column]);
+	text_name(b, t->column[column]);
 	add_verdicts(b, c);
 	for (size_t k = 0; k < c->keys; k++) {
 		buf_adds(b, any ? "" : "  by key: ");
@@ -130,15 +113,15 @@ report_findings(struct buf *b, const struct outcome *outcome)
 		const struct finding *f = &outcome->finding[i];
 
 		buf_adds(b, "  ");
-		report_name(b, f->table);
+		text_name(b, f->table);
 		buf_addc(b, '.');
-		report_name(b, f->column);
+		text_name(b, f->column);
 		buf_addc(b, ' ');
-		report_name(b, f->row && f->row[0] ? f->row : "(gone)");
+		text_name(b, f->row && f->row[0] ? f->row : "(gone)");
 		buf_addf(b, ": %s", f->verdict);
 		if (f->reason[0]) {
 			buf_adds(b, ", ");
-			report_name(b, f->reason);
+			text_name(b, f->reason);
 		}
 		buf_addc(b, '\n');
 	}

@@ -4,13 +4,12 @@
 #ifndef PGREKEY_REPORT_INT_H
 #define PGREKEY_REPORT_INT_H
 
+#include "discover.h"
 #include "json.h"
 #include "outcome.h"
 
 /* -- for people ------------------------------------------------------------ */
 
-/* A database's names may hold anything; a terminal should not obey them. */
-void report_name(struct buf *b, const char *name);
 void report_time(struct buf *b, uint64_t seconds);
 /* What each selected column holds, by verdict and by key. */
 void report_columns(
@@ -20,6 +19,8 @@ void report_findings(struct buf *b, const struct outcome *outcome);
 
 /* -- for programs ---------------------------------------------------------- */
 
+#define REPORT_SCHEMA 1
+
 void report_json_time(struct json *j, const char *key, uint64_t seconds);
 void report_json_head(struct json *j, const char *command,
 	const struct job *job, const struct outcome *outcome, int status);
@@ -27,5 +28,8 @@ void report_json_head(struct json *j, const char *command,
 void report_json_tables(struct json *j, const struct job *job,
 	const struct outcome *outcome, bool rotated);
 void report_json_findings(struct json *j, const struct outcome *outcome);
+/* Members of an object. */
+void report_json_discovered(
+	struct json *j, const struct discover_outcome *outcome);
 
 #endif

@@ -4,8 +4,6 @@
 #include "report_int.h"
 #include <time.h>
 
-#define SCHEMA_VERSION 1
-
 void
 report_json_time(struct json *j, const char *key, uint64_t seconds)
 {
@@ -123,7 +121,7 @@ void
 report_json_head(struct json *j, const char *command, const struct job *job,
 	const struct outcome *outcome, int status)
 {
-	json_int(j, "schema", SCHEMA_VERSION);
+	json_int(j, "schema", REPORT_SCHEMA);
 	json_string(j, "command", command);
 	if (outcome->run)
 		json_int(j, "run", outcome->run);

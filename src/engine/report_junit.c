@@ -4,6 +4,7 @@
  */
 #include "report.h"
 #include "report_int.h"
+#include "text.h"
 #include <stdio.h>
 
 /* XML has no way to write most control characters: they become "?". */
@@ -13,7 +14,7 @@ add_xml(struct buf *b, const char *text)
 	struct buf clean;
 
 	buf_init(&clean, SIZE_MAX);
-	report_name(&clean, text);
+	text_name(&clean, text);
 	for (const char *p = buf_str(&clean); *p; p++) {
 		switch (*p) {
 		case '<':
@@ -199,6 +200,30 @@ check_proof(struct suite *s, const struct verify_outcome *outcome, int status)
 		"");
 }
 
+/* One case for all that is not configured: a CI must not be green. */
+static void
+check_discovered(struct suite *s, const struct discover_outcome *d)
+{
+	char message[100];
+	struct buf lines;
+
+	buf_init(&lines, SIZE_MAX);
+	for (size_t t = 0; t < d->tables; t++) {
+		for (size_t c = 0; c < d->table[t].columns; c++)
+			buf_addf(&lines, "%s.%s.%s\n", d->table[t].schema,
+				d->table[t].table, d->table[t].column[c].name);
+	}
+	for (size_t i = 0; i < d->unreads; i++)
+		buf_addf(&lines, "not read: %s\n", d->unread[i].table);
+	snprintf(message, sizeof(message),
+		"%lld columns hold envelopes, %zu tables could not be read",
+		(long long)d->columns, d->unreads);
+	add_case(s, "discover", "every encrypted column is configured",
+		d->columns > 0 || d->unreads > 0 ? message : NULL,
+		buf_str(&lines));
+	buf_done(&lines);
+}
+
 void
 report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 	const struct verify_options *o, int status)
@@ -219,6 +244,8 @@ report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 	}
 	check_keys(&s, outcome, o);
 	check_proof(&s, outcome, status);
+	if (outcome->discovered)
+		check_discovered(&s, outcome->discovered);
 	buf_addf(ret,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<testsuites>\n  <testsuite name=\"pgrekey verify\" "

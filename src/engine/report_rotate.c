@@ -1,6 +1,7 @@
 #include "json.h"
 #include "report.h"
 #include "report_int.h"
+#include "text.h"
 
 static void
 add_head(struct buf *b, const struct outcome *outcome,
@@ -48,7 +49,7 @@ add_end(struct buf *b, const struct outcome *outcome,
 {
 	buf_adds(b, "\n");
 	if (outcome->note[0]) {
-		report_name(b, outcome->note);
+		text_name(b, outcome->note);
 		buf_addc(b, '\n');
 	}
 	switch (status) {

@@ -76,7 +76,7 @@ add_inconclusive(struct buf *b, const struct verify_outcome *outcome,
 			    "and be seen by none\n");
 	if (!outcome->writers[0])
 		return;
-	report_name(b, outcome->writers);
+	text_name(b, outcome->writers);
 	buf_adds(b, " wrote before the snapshot and may commit an old value; "
 		    "run it again later\n");
 }
@@ -99,7 +99,7 @@ add_end(struct buf *b, const struct verify_outcome *outcome,
 		buf_adds(b, o->retires > 0 ? "not unused\n" : "not clean\n");
 		break;
 	case ERR_STOPPED:
-		report_name(b, outcome->facts.note);
+		text_name(b, outcome->facts.note);
 		buf_adds(b, ": nothing is proven\n");
 		break;
 	case ERR_INCONCLUSIVE:
@@ -155,6 +155,11 @@ report_verify_json(struct buf *ret, const struct verify_outcome *outcome,
 		add_json_retired(&j, outcome, o);
 	report_json_tables(&j, &o->job, &outcome->facts, false);
 	report_json_findings(&j, &outcome->facts);
+	if (outcome->discovered) {
+		json_object(&j, "discover");
+		report_json_discovered(&j, outcome->discovered);
+		json_end(&j, '}');
+	}
 	json_end(&j, '}');
 	buf_addc(ret, '\n');
 }

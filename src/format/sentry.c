@@ -326,6 +326,7 @@ const struct format format_sentry = {
 	.name = "sentry",
 	.sql_current = sentry_sql_current,
 	.sql_label = sentry_sql_label,
+	.sql_candidate = sentry_sql_candidate,
 	.sql_new_length = sentry_sql_new_length,
 	.parse = sentry_parse,
 	.parse_inner = sentry_parse_inner,

@@ -18,6 +18,8 @@ void sentry_sql_current(struct buf *sql, const char *column,
 	enum carrier carrier, const char *key_id);
 void sentry_sql_label(
 	struct buf *sql, const char *column, enum carrier carrier);
+void sentry_sql_candidate(
+	struct buf *sql, const char *column, enum carrier carrier);
 void sentry_sql_new_length(
 	struct buf *sql, const char *column, const char *key_id, bool raw_too);
 

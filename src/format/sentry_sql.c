@@ -126,6 +126,28 @@ sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
 	buf_adds(sql, " COLLATE \"C\" AS v) AS label) END");
 }
 
+/* A json operator would fail on a value that holds \u0000, so that is looked
+ * through as text. */
+void
+sentry_sql_candidate(struct buf *sql, const char *column, enum carrier carrier)
+{
+	switch (carrier) {
+	case CARRIER_TEXT:
+		buf_addf(sql, "substr(%s::text, 1, 4) COLLATE \"C\" = 'enc:'",
+			column);
+		break;
+	case CARRIER_JSON:
+		buf_addf(sql,
+			"strpos(%s::text COLLATE \"C\", '\"" MEMBER "\"') > 0",
+			column);
+		break;
+	case CARRIER_JSONB:
+		buf_addf(sql, "starts_with(%s ->> '" MEMBER "', 'enc:')",
+			column);
+		break;
+	}
+}
+
 /* The token of n bytes, through both layers of base64. Integer divisions, as
  * in FERNET_SEALED_SIZE and BASE64_ENCODED_SIZE. */
 static void

@@ -21,17 +21,18 @@ enum command_need {
 
 struct command {
 	const char *name;
-	const char *argument; /* what follows the options, or NULL */
-	unsigned needs;       /* enum command_need */
-	const char *summary;  /* one line, for --help */
-	const char *details;  /* a paragraph, for COMMAND --help */
+	const char
+		*argument;   /* what follows the options, or NULL; [X]: maybe */
+	unsigned needs;      /* enum command_need */
+	const char *summary; /* one line, for --help */
+	const char *details; /* a paragraph, for COMMAND --help */
 	/* Returns the exit status; -1 with err filled otherwise. */
 	int (*run)(const struct config *config, const struct keyring *ring,
 		struct err *err);
 };
 
-extern const struct command cmd_rotate, cmd_verify, cmd_discover, cmd_init,
-	cmd_keygen, cmd_keys;
+extern const struct command cmd_rotate, cmd_verify, cmd_discover, cmd_status,
+	cmd_pause, cmd_resume, cmd_init, cmd_keygen, cmd_keys;
 extern const struct command *const commands[]; /* NULL-terminated */
 
 #endif

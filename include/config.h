@@ -89,7 +89,9 @@ struct config {
 	int64_t sample; /* thousandths of a percent; 0: everything */
 	enum snapshot_kind snapshot;
 	enum output_kind output;
-	char *argument; /* keygen ID */
+	bool runs;      /* status --runs */
+	bool watch;     /* status --watch */
+	char *argument; /* keygen ID, status RUN */
 
 	struct config_origin *origin; /* one per row of the option table */
 };

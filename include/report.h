@@ -10,6 +10,7 @@
 
 #include "discover.h"
 #include "rotate.h"
+#include "status.h"
 #include "verify.h"
 
 void report_rotate_text(struct buf *ret, const struct outcome *outcome,
@@ -28,5 +29,10 @@ void report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 void report_discover_json(struct buf *ret,
 	const struct discover_outcome *outcome,
 	const struct discover_options *o, int status);
+
+void report_status_text(struct buf *ret, const struct status_outcome *outcome,
+	const struct status_options *o);
+void report_status_json(struct buf *ret, const struct status_outcome *outcome,
+	const struct status_options *o);
 
 #endif

@@ -143,6 +143,8 @@ int rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 /* The planner insists on a poor plan: its settings are odd, and may not be
  * touched where there are triggers. */
 bool rows_plan_is_poor(const struct rows *r);
+/* Somebody wants the run to pause, as the last batch with a checkpoint saw. */
+bool rows_run_is_paused(const struct rows *r);
 
 #define ROWS_FENCE "22012"
 #define ROWS_DIFFERS "2201F"

@@ -15,12 +15,14 @@
 #include "rows.h"
 
 #define STATE_VERSION 1
+#define STATE_WHY 160 /* room for why nobody works */
 
 struct state {
 	struct pg *pg;
 	const char *schema; /* a quoted identifier */
 	int64_t run;
 	int64_t worker;
+	bool paused; /* somebody wants the run to pause; the owner clears it */
 };
 
 /* -- schema ---------------------------------------------------------------- */
@@ -35,6 +37,9 @@ int state_exists(
 /* Makes sure that the schema is there in this version, creating it if allowed.
  * ERR_DB with the way out otherwise. */
 int state_prepare(struct state *s, struct err *err) MUST_CHECK;
+
+/* Is it there? ERR_DB when it is, but not in this version. Changes nothing. */
+int state_find_schema(bool *found, struct state *s, struct err *err) MUST_CHECK;
 
 /* -- runs ------------------------------------------------------------------ */
 
@@ -80,7 +85,8 @@ struct selection {
 	size_t count;
 };
 
-/* Claims a free chunk; *found is false when there is none at the moment. */
+/* Claims a free chunk; *found is false when there is none at the moment, or
+ * the run is paused. */
 int state_claim(bool *found, struct chunk *ret, struct state *s,
 	const struct selection *sel, struct err *err) MUST_CHECK;
 
@@ -95,7 +101,7 @@ struct chunk_counts {
 };
 
 /* Moves the position and adds the counts. ROWS_FENCE if the chunk is not ours
- * any more. done: the chunk is finished. */
+ * any more. done: the chunk is finished. Sets s->paused if so it is. */
 int state_advance(struct state *s, const struct chunk *c,
 	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err) MUST_CHECK;
@@ -121,6 +127,7 @@ enum step {
 	STEP_WAIT,     /* others still work, or a pause before a pass */
 	STEP_PROVE,    /* nothing left to do: this worker is to prove it */
 	STEP_STUCK,    /* only rows locked by others remain, for too long */
+	STEP_PAUSED,   /* somebody wants the run to pause */
 	STEP_FINISHED, /* the run is closed */
 };
 
@@ -209,10 +216,31 @@ struct progress {
 	int64_t values;  /* rewritten in the whole run */
 	char table[128]; /* one that is being walked, or "" */
 	char state[16];  /* open, complete, ... */
+	char paused[STATE_WHY]; /* why nobody works, or "" */
 };
 
 int state_progress(
 	struct progress *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* -- pausing --------------------------------------------------------------- */
+
+/* Why the run is to pause, in words, or "". Also shows that this worker is
+ * alive. */
+int state_pause_reason(
+	char why[STATE_WHY], struct state *s, struct err *err) MUST_CHECK;
+
+/* How an open run stands after it was switched. */
+struct run_pause {
+	int64_t run;
+	bool changed;    /* false: it was so already */
+	const char *why; /* as above; "" when it is not paused */
+};
+
+/* Pauses this run, or all that are open if run is 0, or lets them go on; calls
+ * fn with each. Who did it is the session's role. */
+typedef void (*run_pause_fn)(void *ctx, const struct run_pause *p);
+int state_switch_pause(struct state *s, int64_t run, bool pause,
+	run_pause_fn fn, void *ctx, struct err *err) MUST_CHECK;
 
 /* -- fences ---------------------------------------------------------------- */
 

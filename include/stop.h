@@ -23,6 +23,7 @@ struct stop {
 	atomic_int level;     /* enum stop_level */
 	atomic_bool progress; /* SIGUSR1 came */
 	atomic_bool ended;    /* the signal thread may go */
+	bool silent;          /* nothing is said, nothing to be continued */
 	pthread_t thread;
 	/* Called in the signal thread when the level becomes STOP_NOW. */
 	void (*now)(void *ctx);

@@ -179,7 +179,8 @@ require_argument(const struct args *a, struct err *err)
 {
 	const struct config *c = a->config;
 
-	if (c->help || c->version || c->argument || !a->command->argument)
+	if (c->help || c->version || c->argument || !a->command->argument ||
+		a->command->argument[0] == '[')
 		return 0;
 	err_set(err, ERR_USAGE, "%s needs an argument: %s", a->command->name,
 		a->command->argument);

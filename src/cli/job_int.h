@@ -12,6 +12,10 @@ void job_make(struct job *ret, const struct config *config,
 	const struct keyring *ring);
 void job_done(struct job *job);
 
+/* The run that the argument names; 0 when there is none. */
+int job_run_number(
+	int64_t *ret, const struct config *config, struct err *err) MUST_CHECK;
+
 /* The same with what rotate alone is told; job_done() its job. */
 void rotate_options_make(struct rotate_options *ret,
 	const struct config *config, const struct keyring *ring);

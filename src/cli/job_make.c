@@ -1,4 +1,5 @@
 #include "job_int.h"
+#include "value_int.h"
 #include "version.h"
 #include <stdlib.h>
 
@@ -66,6 +67,19 @@ job_done(struct job *job)
 {
 	xfree(job->selected);
 	job->selected = NULL;
+}
+
+int
+job_run_number(int64_t *ret, const struct config *config, struct err *err)
+{
+	*ret = 0;
+	if (!config->argument)
+		return 0;
+	if (!value_uint(ret, config->argument) || *ret == 0) {
+		err_set(err, ERR_USAGE, "the argument is no number of a run");
+		return err_hint(err, "pgrekey status --runs lists all runs");
+	}
+	return 0;
 }
 
 void

@@ -4,9 +4,11 @@
 #include "state_int.h"
 
 static const char claim_sql[] =
-	"WITH free AS (SELECT c.leaf, c.no FROM @.chunk AS c"
+	"WITH " SIGN_OF_LIFE ", free AS (SELECT c.leaf, c.no FROM @.chunk AS c"
 	" LEFT JOIN @.worker AS w ON w.id = c.worker_id"
-	" WHERE c.run_id = $1 AND c.leaf = ANY ($3) AND (c.state = 'todo' OR"
+	" WHERE c.run_id = $1 AND NOT EXISTS (SELECT FROM @.run AS r"
+	"  WHERE r.id = $1 AND " PAUSED ")"
+	" AND c.leaf = ANY ($3) AND (c.state = 'todo' OR"
 	" c.state = 'running' AND (c.worker_id = $2 OR"
 	" c.lease_until < pg_catalog.clock_timestamp() OR NOT " WORKER_ALIVE
 	")) ORDER BY c.leaf, c.no LIMIT 1 FOR UPDATE OF c SKIP LOCKED) "
@@ -93,12 +95,15 @@ state_advance(struct state *s, const struct chunk *c,
 	add_sums(&sql, "conflict", counts->columns, counts->conflict);
 	add_sums(&sql, "deferred", counts->columns, counts->deferred);
 	buf_adds(&sql, " WHERE run_id = $1 AND leaf = $2 AND no = $3"
-		       " AND epoch = $4 RETURNING 1");
+		       " AND epoch = $4 RETURNING (SELECT " PAUSED
+		       " FROM @.run AS r WHERE r.id = $1)");
 	rc = state_query(&r, s, buf_str(&sql), &args, err);
 	buf_done(&sql);
 	if (rc < 0)
 		return -1;
 	ours = pg_rows(r) > 0;
+	if (ours)
+		s->paused |= pg_bool(r, 0, 0);
 	pg_free(r);
 	if (ours)
 		return 0;

@@ -122,18 +122,19 @@ static const char prove_sql[] =
 	" w.id = r.prover AND " WORKER_ALIVE ")) RETURNING 1";
 
 static int
-lock_run(bool *open, struct state *s, struct err *err)
+lock_run(bool *open, bool *paused, struct state *s, struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
 
 	pg_arg_int(&args, s->run);
 	if (state_query(&r, s,
-		    "SELECT state = 'open' FROM @.run WHERE id = $1"
-		    " FOR NO KEY UPDATE",
+		    "SELECT r.state = 'open', " PAUSED
+		    " FROM @.run AS r WHERE r.id = $1 FOR NO KEY UPDATE",
 		    &args, err) < 0)
 		return -1;
 	*open = pg_rows(r) > 0 && pg_bool(r, 0, 0);
+	*paused = pg_rows(r) > 0 && pg_bool(r, 0, 1);
 	pg_free(r);
 	return 0;
 }
@@ -233,15 +234,17 @@ state_next(enum step *ret, struct state *s, const struct selection *sel,
 	struct pg_args unused = {0};
 	struct buf array;
 	int64_t todo = 0;
+	bool open, paused;
 	int rc = -1;
-	bool open;
 
 	state_arg_selection(&unused, &array, sel);
 	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
-		lock_run(&open, s, err) < 0)
+		lock_run(&open, &paused, s, err) < 0)
 		goto out;
 	if (!open) {
 		*ret = STEP_FINISHED;
+	} else if (paused) {
+		*ret = STEP_PAUSED;
 	} else {
 		if (fold(s, &array, o, err) < 0 ||
 			plan(s, &array, o, err) < 0 ||

@@ -237,8 +237,8 @@ state_run_end(struct run_end *ret, struct state *s, struct err *err)
 static const char progress_sql[] =
 	"SELECT r.state, coalesce(l.pass, 0), coalesce(l.blocks, 0),"
 	" coalesce(l.blocks, 0) - coalesce(c.open, 0),"
-	" coalesce(l.wrote, 0) + coalesce(c.wrote, 0), coalesce(c.name, '')"
-	" FROM @.run AS r CROSS JOIN LATERAL"
+	" coalesce(l.wrote, 0) + coalesce(c.wrote, 0), coalesce(c.name, ''),"
+	" " PAUSED_WHY " FROM @.run AS r CROSS JOIN LATERAL"
 	" (SELECT max(pass) AS pass,"
 	"  sum(blocks) FILTER (WHERE state = 'walking')::bigint AS blocks,"
 	"  sum((SELECT sum(v) FROM pg_catalog.unnest(rewritten) AS v))::bigint"
@@ -270,6 +270,8 @@ state_progress(struct progress *ret, struct state *s, struct err *err)
 		ret->values = pg_int(r, 0, 4);
 		snprintf(
 			ret->table, sizeof(ret->table), "%s", pg_text(r, 0, 5));
+		snprintf(ret->paused, sizeof(ret->paused), "%s",
+			pg_text(r, 0, 6));
 	}
 	pg_free(r);
 	return 0;

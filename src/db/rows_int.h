@@ -14,6 +14,7 @@ struct rows {
 	bool planned;   /* the plan of a write was looked at */
 	bool poor_plan; /* and it stayed so */
 	bool no_nested_loop; /* it was poor, and no trigger minds */
+	bool paused;         /* the run, as the last batch saw it */
 	struct buf sql;
 };
 

@@ -153,6 +153,20 @@ insert_run(struct state *s, const struct run_spec *spec, const char *keys,
 	return 0;
 }
 
+/* On joining: this process may know keys that the first one did not. */
+static int
+add_known_keys(struct state *s, const char *keys, struct err *err)
+{
+	struct pg_args args = {0};
+
+	pg_arg_int(&args, s->run);
+	pg_arg_text(&args, keys);
+	return state_exec(s,
+		"UPDATE @.run SET keys = keys || $2::jsonb WHERE id = $1"
+		" AND keys || $2::jsonb <> keys",
+		&args, err);
+}
+
 /* Also on joining: partitions may have been attached since. */
 static int
 insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
@@ -200,7 +214,8 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 		look_at_open_runs(s, spec, &all, err) < 0)
 		goto out;
 	*joined = s->run != 0;
-	if (!*joined && insert_run(s, spec, buf_str(&keys), err) < 0)
+	if ((*joined ? add_known_keys(s, buf_str(&keys), err)
+		     : insert_run(s, spec, buf_str(&keys), err)) < 0)
 		goto out;
 	if (insert_leaves(s, spec->catalog, err) < 0)
 		goto out;
@@ -237,11 +252,13 @@ state_register(struct state *s, const struct run_spec *spec, struct err *err)
 	struct pg_result *r;
 
 	pg_arg_int(&args, s->run);
+	pg_arg_text(&args, spec->os_user);
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
 	if (state_query(&r, s,
-		    "INSERT INTO @.worker (run_id, host, os_pid, backend_pid,"
-		    " backend_start) SELECT $1, $2, $3, a.pid, a.backend_start"
+		    "INSERT INTO @.worker (run_id, os_user, host, os_pid,"
+		    " backend_pid, backend_start)"
+		    " SELECT $1, $2, $3, $4, a.pid, a.backend_start"
 		    " FROM pg_catalog.pg_stat_get_activity("
 		    "pg_catalog.pg_backend_pid()) AS a RETURNING id",
 		    &args, err) < 0)

@@ -22,17 +22,23 @@ static const char ddl[] =
 	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
 	"  finished_at timestamptz,\n"
 	"  exit_status int,\n"
+	"  paused_at timestamptz, -- workers wait until it is NULL\n"
+	"  paused_by text,\n"
 	"  prover bigint -- the worker that proves the end\n"
 	");\n"
 	"CREATE UNIQUE INDEX run_open ON @.run (target) WHERE state = 'open';\n"
 	"CREATE TABLE @.worker (\n"
 	"  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n"
 	"  run_id bigint NOT NULL REFERENCES @.run ON DELETE CASCADE,\n"
+	"  db_role text NOT NULL DEFAULT current_user,\n"
+	"  os_user text NOT NULL,\n"
 	"  host text NOT NULL,\n"
 	"  os_pid bigint NOT NULL,\n"
 	"  backend_pid int,\n"
 	"  backend_start timestamptz,\n"
-	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp()\n"
+	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
+	"  -- when it last claimed or waited: leases tell of its batches\n"
+	"  seen_at timestamptz NOT NULL DEFAULT clock_timestamp()\n"
 	");\n"
 	"CREATE INDEX worker_run ON @.worker (run_id);\n"
 	"CREATE TABLE @.leaf (\n"
@@ -110,7 +116,10 @@ static const char grants[] =
 	"GRANT USAGE ON SCHEMA @ TO %;\n"
 	"GRANT SELECT ON @.version TO %;\n"
 	"GRANT SELECT, INSERT, UPDATE, DELETE ON @.run, @.worker, @.leaf,\n"
-	"  @.chunk, @.finding, @.number TO %;\n";
+	"  @.chunk, @.finding, @.number TO %;\n"
+	"-- A role that only looks on, with pgrekey status, needs these:\n"
+	"-- GRANT USAGE ON SCHEMA @ TO another_role;\n"
+	"-- GRANT SELECT ON ALL TABLES IN SCHEMA @ TO another_role;\n";
 
 /* @ is the schema, % the role. */
 static void
@@ -244,6 +253,14 @@ create(struct state *s, struct err *err)
 }
 
 static int
+cannot_read(struct err *err)
+{
+	if (strcmp(err->sqlstate, "42501") != 0)
+		return -1;
+	return err_hint(err, "GRANT what `pgrekey init --print` prints");
+}
+
+static int
 find_version(bool *found, int64_t *version, struct state *s, struct err *err)
 {
 	struct pg_args args = {0};
@@ -259,17 +276,40 @@ find_version(bool *found, int64_t *version, struct state *s, struct err *err)
 		"SELECT pg_catalog.to_regclass($1) IS NOT NULL", &args, err);
 	buf_done(&name);
 	if (rc < 0)
-		return -1;
+		return cannot_read(err);
 	*found = pg_bool(r, 0, 0);
 	pg_free(r);
 	if (!*found)
 		return 0;
 	if (state_query(&r, s, "SELECT version FROM @.version", NULL, err) < 0)
-		return err_hint(
-			err, "GRANT what `pgrekey init --print` prints");
+		return cannot_read(err);
 	*version = pg_rows(r) ? pg_int(r, 0, 0) : 0;
 	pg_free(r);
 	return 0;
+}
+
+static int
+check_version(struct state *s, int64_t version, struct err *err)
+{
+	if (version == STATE_VERSION)
+		return 0;
+	err_set(err, ERR_DB,
+		"the state schema %s has version %lld, this program knows %d",
+		s->schema, (long long)version, STATE_VERSION);
+	return err_hint(err,
+		version > STATE_VERSION
+			? "use the newer pgrekey that made it"
+			: "no run is open: drop the schema and start again");
+}
+
+int
+state_find_schema(bool *found, struct state *s, struct err *err)
+{
+	int64_t version = 0;
+
+	if (find_version(found, &version, s, err) < 0)
+		return -1;
+	return *found ? check_version(s, version, err) : 0;
 }
 
 int
@@ -292,13 +332,5 @@ state_prepare(struct state *s, struct err *err)
 	} else if (!found) {
 		version = STATE_VERSION;
 	}
-	if (version == STATE_VERSION)
-		return 0;
-	err_set(err, ERR_DB,
-		"the state schema %s has version %lld, this program knows %d",
-		s->schema, (long long)version, STATE_VERSION);
-	return err_hint(err,
-		version > STATE_VERSION
-			? "use the newer pgrekey that made it"
-			: "no run is open: drop the schema and start again");
+	return check_version(s, version, err);
 }

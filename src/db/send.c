@@ -72,6 +72,12 @@ make_transaction(struct transaction *t, const struct rows *r,
 	t->step[t->write + 1].foreign_code = true;
 }
 
+bool
+rows_run_is_paused(const struct rows *r)
+{
+	return r->paused;
+}
+
 int
 rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	const struct range *range, const struct write_options *o,
@@ -133,6 +139,7 @@ rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 		memset(took, true, b->rows * sizeof(*took));
 	else
 		read_took(took, b->rows, pg_text(result, 0, 2));
+	r->paused = o->checkpoint && pg_bool(result, 0, 3);
 	pg_free(result);
 	return 0;
 }

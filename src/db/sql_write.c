@@ -164,11 +164,18 @@ add_counter(struct buf *sql, const struct sql_write *w, const char *counter,
 	buf_addc(sql, ']');
 }
 
+/* The first parameter of the checkpoint: those of sql_int.h follow. */
+static size_t
+checkpoint_args(const struct sql_write *w)
+{
+	return arrays(w) * w->leaf->conf->columns + 2;
+}
+
 /* Advances the chunk under its epoch: no row if somebody else has it now. */
 static void
 add_checkpoint(struct buf *sql, const struct sql_write *w)
 {
-	size_t p = arrays(w) * w->leaf->conf->columns + 2;
+	size_t p = checkpoint_args(w);
 
 	buf_addf(sql,
 		", k AS (UPDATE %s.chunk AS c SET pos = greatest(c.pos, $%zu)",
@@ -215,6 +222,12 @@ sql_write(struct buf *sql, const struct sql_write *w)
 		"::float8) AS differs,"
 		" CASE WHEN count(*) = pg_catalog.cardinality($1::tid[])"
 		" THEN NULL ELSE coalesce(pg_catalog.array_agg(i), '{}') END"
-		" AS took FROM u",
+		" AS took",
 		w->state_schema ? "(SELECT count(*)::int FROM k)" : "1");
+	if (w->state_schema)
+		buf_addf(sql,
+			", (SELECT r.paused_at IS NOT NULL FROM %s.run AS r"
+			" WHERE r.id = $%zu) AS paused",
+			w->state_schema, checkpoint_args(w) + 1);
+	buf_adds(sql, " FROM u");
 }

@@ -25,4 +25,18 @@ void state_arg_selection(
 	"coalesce(w.backend_pid, 0)) AS a WHERE a.backend_start =" \
 	" w.backend_start OR a.backend_start IS NULL)"
 
+/* SQL: run row r is paused; and how that is said. */
+#define PAUSED "(r.state = 'open' AND r.paused_at IS NOT NULL)"
+#define PAUSED_WHY                                                            \
+	"CASE WHEN " PAUSED " THEN 'paused by ' || r.paused_by || ' since ' " \
+	"|| pg_catalog.to_char(r.paused_at AT TIME ZONE 'UTC',"               \
+	" 'YYYY-MM-DD HH24:MI:SS') || ' UTC' ELSE '' END"
+
+/* SQL, part of a WITH: worker $2 shows now and then that it lives. */
+#define SIGN_OF_LIFE                                              \
+	"alive AS (UPDATE @.worker AS w SET"                      \
+	" seen_at = pg_catalog.clock_timestamp() WHERE w.id = $2" \
+	" AND w.seen_at < pg_catalog.clock_timestamp() -"         \
+	" pg_catalog.make_interval(secs => 5))"
+
 #endif

@@ -1,4 +1,5 @@
 #include "engine_int.h"
+#include "log.h"
 #include <string.h>
 
 void
@@ -25,6 +26,24 @@ engine_ended(struct engine *e)
 	end = e->end;
 	pthread_mutex_unlock(&e->mutex);
 	return end;
+}
+
+void
+engine_pause(struct engine *e, const char *why)
+{
+	pthread_mutex_lock(&e->mutex);
+	if (e->paused++ == 0)
+		log_warning("%s; `pgrekey resume` lets it go on", why);
+	pthread_mutex_unlock(&e->mutex);
+}
+
+void
+engine_resume(struct engine *e)
+{
+	pthread_mutex_lock(&e->mutex);
+	if (--e->paused == 0 && !stop_requested(&e->stop))
+		log_info("resumed");
+	pthread_mutex_unlock(&e->mutex);
 }
 
 struct rows *

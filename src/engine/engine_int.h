@@ -52,6 +52,7 @@ struct engine {
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */
 	enum end end;
+	int64_t paused; /* workers that wait to be resumed */
 	struct err err;
 	char note[512];
 };
@@ -60,6 +61,11 @@ struct engine {
 void engine_end(struct engine *e, enum end end, const struct err *err,
 	const char *note);
 enum end engine_ended(struct engine *e); /* END_NONE: goes on */
+
+/* A worker begins to wait since the run is paused, and waits no longer. The
+ * first one and the last one say so. */
+void engine_pause(struct engine *e, const char *why);
+void engine_resume(struct engine *e);
 
 /* A row of one of the windows of the group. */
 struct row_ref {
@@ -103,6 +109,13 @@ struct worker {
 	bool insisting; /* a row is tried once more */
 	bool advanced;  /* something was stored since the last failure */
 };
+
+/* At the next batch boundary, this worker is to hand its chunk back. */
+static inline bool
+worker_yields(struct worker *w)
+{
+	return stop_requested(&w->e->stop) || w->state.paused;
+}
 
 /* -- write.c: batches ------------------------------------------------------ */
 

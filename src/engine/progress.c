@@ -60,6 +60,10 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 	}
 	m->sample[m->count++ % SAMPLES] = now;
 	buf_reset(line);
+	if (p->paused[0]) {
+		buf_adds(line, p->paused);
+		return;
+	}
 	if (p->pass == 0 && p->blocks == 0) {
 		buf_adds(line, "nothing to rewrite so far, proving");
 		return;

@@ -347,7 +347,7 @@ repair_window(struct worker *w, size_t window, struct err *err)
 	while (range.lo.block < range.hi.block ||
 		(range.lo.block == range.hi.block &&
 			range.lo.offset < range.hi.offset)) {
-		if (stop_requested(&w->e->stop)) {
+		if (worker_yields(w)) {
 			w->whole = false;
 			return 0;
 		}

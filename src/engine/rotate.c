@@ -248,14 +248,21 @@ work(struct engine *e, struct state *s, struct err *err)
 /* -- how it ended ------------------------------------------------------------
  */
 
-/* Stopped while it waited for rows that others hold: say who. */
+/* Stopped while it waited, paused or for rows that others hold: say who. */
 static int
 stopped_early(
 	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
 	char note[512] = "stopped early; rows are locked by ";
+	char why[STATE_WHY];
 	bool waiting;
 
+	if (state_pause_reason(why, s, err) < 0)
+		return -1;
+	if (why[0]) {
+		snprintf(note, sizeof(note), "stopped early; %s", why);
+		return outcome_stopped(ret, note);
+	}
 	if (state_is_waiting(&waiting, s, err) < 0)
 		return -1;
 	if (!waiting)

@@ -17,8 +17,9 @@ static void
 asked_to_stop(struct stop *s)
 {
 	if (!stop_requested(s)) {
-		log_info("stopping at the next batch; the same command "
-			 "continues later; once more rolls back");
+		if (!s->silent)
+			log_info("stopping at the next batch; the same command "
+				 "continues later; once more rolls back");
 		stop_request(s, STOP_SOON);
 		return;
 	}

@@ -35,8 +35,7 @@ read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 	uint32_t step = window_blocks(&w->chunk);
 
 	*ret = 0;
-	while (*ret < ROTATION && is_before(*at, end) &&
-		!stop_requested(&w->e->stop)) {
+	while (*ret < ROTATION && is_before(*at, end) && !worker_yields(w)) {
 		struct window *win = &w->window[*ret];
 		struct range range = {*at, {at->block + step, 0}};
 
@@ -109,6 +108,8 @@ walk_chunk(struct worker *w, struct err *err)
 			return pass_group(w, start, false, err);
 		if (pass_group(w, at, !is_before(at, end), err) < 0)
 			return -1;
+		if (w->state.paused)
+			return 0;
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NAP_MS 200
+#define PAUSE_NAP_MS 1000
 /* Attempts to reach the server, well under a minute in all. */
 #define RECONNECTS 8
 #define RETRIES 20
@@ -102,6 +103,9 @@ next_step(bool *waited, struct worker *w, struct err *err)
 			return -1;
 		engine_end(w->e, END_STUCK, NULL, note);
 		break;
+	case STEP_PAUSED:
+		w->state.paused = true;
+		break;
 	case STEP_FINISHED: /* by another process */
 		engine_end(w->e, END_COMPLETE, NULL, NULL);
 		break;
@@ -109,11 +113,35 @@ next_step(bool *waited, struct worker *w, struct err *err)
 	return 0;
 }
 
+/* Holds no chunk and no transaction meanwhile. */
+static int
+wait_for_resume(struct worker *w, struct err *err)
+{
+	char why[STATE_WHY];
+	bool waits = false;
+	int rc;
+
+	state_give_back(&w->state);
+	w->state.paused = false;
+	while ((rc = state_pause_reason(why, &w->state, err)) == 0 && why[0] &&
+		!stop_requested(&w->e->stop) &&
+		engine_ended(w->e) == END_NONE) {
+		if (!waits)
+			engine_pause(w->e, why);
+		waits = true;
+		stop_sleep(&w->e->stop, PAUSE_NAP_MS);
+	}
+	if (waits)
+		engine_resume(w->e);
+	return rc;
+}
+
 /* *waited: it was well, but nothing was done. */
 static int
 turn(bool *waited, struct worker *w, struct err *err)
 {
 	bool found;
+	int rc;
 
 	*waited = false;
 	if (!w->pg && connect_worker(w, err) < 0)
@@ -121,7 +149,11 @@ turn(bool *waited, struct worker *w, struct err *err)
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <
 		0)
 		return -1;
-	return found ? walk_chunk(w, err) : next_step(waited, w, err);
+	rc = found ? walk_chunk(w, err) : next_step(waited, w, err);
+	if (rc < 0 || !w->state.paused)
+		return rc;
+	*waited = true;
+	return wait_for_resume(w, err);
 }
 
 /* Jitter keeps workers from coming back all at once. */

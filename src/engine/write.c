@@ -156,13 +156,14 @@ options_of(const struct worker *w, const struct checkpoint *k)
 	};
 }
 
-/* Rows of a committed batch that did not take. */
+/* A batch was committed: hands on its rows that did not take. */
 static int
-hand_on_misses(struct worker *w, const struct batch *b,
-	const struct window *win, struct err *err)
+committed(struct worker *w, const struct batch *b, const struct window *win,
+	struct err *err)
 {
 	size_t missed = 0;
 
+	w->state.paused |= rows_run_is_paused(w->rows);
 	for (size_t i = 0; i < b->rows; i++)
 		missed += !w->took[i];
 	w->advanced |= missed < b->rows;
@@ -194,7 +195,7 @@ write_alone(struct worker *w, struct batch *b, const struct window *win,
 		return -1;
 	if (rows_wait(w->took, w->rows, w->pg, b, &o, &why) < 0)
 		return repair_batch(w, b, win, &why, err);
-	return hand_on_misses(w, b, win, err);
+	return committed(w, b, win, err);
 }
 
 /* -- a group in rotation --------------------------------------------------- */
@@ -332,7 +333,7 @@ land(struct worker *w, struct flight *f, struct err *err)
 	adapt(w, f);
 	if (rc < 0)
 		return repair_batch(w, f->batch, win, &why, err);
-	return hand_on_misses(w, f->batch, win, err);
+	return committed(w, f->batch, win, err);
 }
 
 static void
@@ -362,7 +363,7 @@ write_batches(struct worker *w, struct deal *d, struct err *err)
 	while (more) {
 		struct flight *now = &flight[which], *next = &flight[!which];
 
-		if (stop_requested(&w->e->stop))
+		if (worker_yields(w))
 			return 0; /* the group is not whole */
 		if (take_off(w, now, err) < 0)
 			return -1;

@@ -4,7 +4,7 @@ import unittest
 
 from program import SECRET, Case
 
-COMMANDS = ("rotate", "init", "keygen", "keys")
+COMMANDS = ("rotate", "status", "pause", "resume", "init", "keygen", "keys")
 
 
 class Help(Case):

@@ -173,6 +173,14 @@ rows_plan_is_poor(const struct rows *r)
 	return false;
 }
 
+/* Nobody pauses these runs. */
+bool
+rows_run_is_paused(const struct rows *r)
+{
+	(void)r;
+	return false;
+}
+
 int
 rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	const struct range *range, const struct write_options *o,

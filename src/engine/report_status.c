@@ -1,0 +1,387 @@
+/*
+ * What status says, for people and for programs.
+ */
+#include "json.h"
+#include "report.h"
+#include "report_int.h"
+#include "text.h"
+
+/* Workers that are gone are listed to that number, for people. */
+#define GONE_MAX 5
+
+/* -- for people ------------------------------------------------------------ */
+
+static void
+add_age(struct buf *b, int64_t ms)
+{
+	int64_t s = ms > 0 ? ms / 1000 : 0;
+
+	if (s < 120)
+		buf_addf(b, "%lld s", (long long)s);
+	else if (s < 7200)
+		buf_addf(b, "%lld min", (long long)(s / 60));
+	else if (s < 172800)
+		buf_addf(b, "%lld h", (long long)(s / 3600));
+	else
+		buf_addf(b, "%lld d", (long long)(s / 86400));
+	buf_adds(b, " ago");
+}
+
+static void
+add_who(struct buf *b, const char *role, const char *os_user, const char *host)
+{
+	buf_adds(b, "role ");
+	text_name(b, role);
+	buf_adds(b, ", user ");
+	text_name(b, os_user);
+	buf_adds(b, " on ");
+	text_name(b, host);
+}
+
+static void
+add_head(struct buf *b, const struct runs *runs, const struct run_facts *r)
+{
+	buf_addf(b, "run %lld: %s, ", (long long)r->id, status_word(runs, r));
+	if (!strcmp(r->method, "plaintext")) {
+		buf_adds(b, "back to plaintext");
+	} else {
+		buf_adds(b, "to primary ");
+		text_name(b, r->primary);
+		buf_addf(b, " (%s)", r->fingerprint);
+	}
+	if (r->from_text[0]) {
+		buf_adds(b, " from ");
+		text_name(b, r->from_text);
+	}
+	buf_adds(b, "\n  begun ");
+	report_time(b, (uint64_t)r->started_ms / 1000);
+	buf_adds(b, " by ");
+	add_who(b, r->role, r->os_user, r->host);
+	buf_adds(b, ", pgrekey ");
+	text_name(b, r->program);
+	if (r->finished_ms) {
+		buf_adds(b, "\n  ended ");
+		report_time(b, (uint64_t)r->finished_ms / 1000);
+		if (r->exit >= 0)
+			buf_addf(b, ", exit status %d", r->exit);
+	}
+	buf_addc(b, '\n');
+	if (r->why[0]) {
+		buf_adds(b, "  ");
+		text_name(b, r->why);
+		buf_adds(b, "; `pgrekey resume` lets it go on\n");
+	}
+}
+
+static void
+add_counts(
+	struct buf *b, const struct run_facts *r, const struct run_rate *rate)
+{
+	buf_adds(b, "  ");
+	text_grouped(b, r->rewritten);
+	buf_adds(b, " values rewritten, ");
+	text_grouped(b, (int64_t)rate->per_second);
+	if (rate->sampled)
+		buf_addf(b, "/s in the last %.1f s", rate->seconds);
+	else
+		buf_adds(b, r->finished_ms ? "/s from its start to its end"
+					   : "/s since its start");
+	buf_adds(b, "; conflicts ");
+	text_grouped(b, r->conflict);
+	buf_adds(b, ", deferred ");
+	text_grouped(b, r->deferred);
+	buf_adds(b, ", findings ");
+	text_grouped(b, r->findings);
+	buf_addc(b, '\n');
+}
+
+struct table_words {
+	const char *state; /* as stored */
+	const char *json;
+	const char *none; /* for people, before any pass */
+	const char *some; /* after or in pass number ... */
+};
+
+static const struct table_words table_words[] = {
+	{"dirty", "waiting", "waiting", "another pass follows pass"},
+	{"walking", "walking", "", "pass"},
+	{"settled", "done", "nothing to rewrite", "done with pass"},
+	{"exhausted", "exhausted", "given up", "given up after pass"},
+	{"gone", "gone", "the table is gone", "the table is gone after pass"},
+	{NULL, "?", "?", "?"},
+};
+
+static const struct table_words *
+words_of(const struct table_facts *t)
+{
+	const struct table_words *w = table_words;
+
+	while (w->state && strcmp(w->state, t->state) != 0)
+		w++;
+	return w;
+}
+
+static void
+add_leaf(struct buf *b, const struct table_facts *t)
+{
+	const struct table_words *w = words_of(t);
+
+	text_name(b, t->name);
+	if (t->pass == 0)
+		buf_addf(b, ": %s, ", w->none);
+	else
+		buf_addf(b, ": %s %lld, ", w->some, (long long)t->pass);
+}
+
+/* Leaves of one table section that has several. */
+static void
+add_leaves(struct buf *b, const struct table_facts *t, size_t count)
+{
+	int64_t pass = 0;
+
+	buf_addf(b, "%zu tables: ", count);
+	for (const struct table_words *w = table_words; w->state; w++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < count; i++)
+			n += words_of(&t[i]) == w;
+		if (n > 0)
+			buf_addf(b, "%zu %s, ", n, w->json);
+	}
+	for (size_t i = 0; i < count; i++)
+		pass = t[i].pass > pass ? t[i].pass : pass;
+	if (pass > 0)
+		buf_addf(b, "pass %lld, ", (long long)pass);
+}
+
+static void
+add_table(struct buf *b, const struct table_facts *t, size_t count)
+{
+	struct table_facts sum = t[0];
+
+	for (size_t i = 1; i < count; i++) {
+		sum.pass += t[i].pass;
+		sum.blocks += t[i].blocks;
+		sum.done += t[i].done;
+		sum.rewritten += t[i].rewritten;
+	}
+	buf_adds(b, "  [");
+	text_name(b, t->label);
+	buf_adds(b, "] ");
+	if (count == 1)
+		add_leaf(b, t);
+	else
+		add_leaves(b, t, count);
+	/* Never 100 % before it is so. */
+	buf_addf(b, "%d %%, ", (int)status_percent(&sum));
+	text_grouped(b, sum.rewritten);
+	buf_adds(b, " values\n");
+}
+
+static void
+add_tables(struct buf *b, const struct runs *runs, const struct run_facts *r)
+{
+	for (size_t i = 0, n; i < runs->tables; i += n) {
+		const struct table_facts *t = &runs->table[i];
+
+		for (n = 1; i + n < runs->tables && t[n].run == t->run &&
+			    !strcmp(t[n].label, t->label);
+			n++)
+			;
+		if (t->run == r->id)
+			add_table(b, t, n);
+	}
+}
+
+static void
+add_worker(struct buf *b, const struct worker_facts *w, int64_t now_ms)
+{
+	buf_adds(b, "  worker of ");
+	add_who(b, w->role, w->os_user, w->host);
+	buf_addf(b, ", process %lld: %s, last sign of life ",
+		(long long)w->os_pid, w->alive ? "alive" : "gone");
+	add_age(b, now_ms - w->seen_ms);
+	if (w->alive && w->proves) {
+		buf_adds(b, ", proves the end");
+	} else if (w->table[0]) {
+		buf_adds(b, ", ");
+		text_name(b, w->table);
+	}
+	buf_addc(b, '\n');
+}
+
+static void
+add_workers(struct buf *b, const struct runs *runs, const struct run_facts *r)
+{
+	size_t gone = 0;
+
+	for (size_t i = 0; i < runs->workers; i++) {
+		const struct worker_facts *w = &runs->worker[i];
+
+		if (w->run == r->id && (w->alive || gone++ < GONE_MAX))
+			add_worker(b, w, r->now_ms);
+	}
+	if (gone > GONE_MAX)
+		buf_addf(b, "  ... and %zu more that are gone\n",
+			gone - GONE_MAX);
+}
+
+void
+report_status_text(struct buf *ret, const struct status_outcome *outcome,
+	const struct status_options *o)
+{
+	const struct runs *runs = &outcome->runs;
+
+	if (runs->runs == 0)
+		buf_adds(ret, "no run yet\n");
+	for (size_t i = 0; i < runs->runs; i++) {
+		const struct run_facts *r = &runs->run[i];
+
+		buf_adds(ret, i ? "\n" : "");
+		add_head(ret, runs, r);
+		add_counts(ret, r, &outcome->rate[i]);
+		if (o->all)
+			continue;
+		add_tables(ret, runs, r);
+		add_workers(ret, runs, r);
+	}
+}
+
+/* -- for programs ---------------------------------------------------------- */
+
+static void
+json_ms(struct json *j, const char *key, int64_t ms)
+{
+	if (ms > 0)
+		report_json_time(j, key, (uint64_t)ms / 1000);
+	else
+		json_null(j, key);
+}
+
+static void
+json_head(struct json *j, const struct runs *runs, const struct run_facts *r)
+{
+	json_int(j, "run", r->id);
+	json_string(j, "state", status_word(runs, r));
+	json_string(j, "method", r->method);
+	json_string(j, "primary", r->primary);
+	json_string(j, "fingerprint", r->fingerprint);
+	json_raw(j, "from", r->from);
+	json_string(j, "role", r->role);
+	json_string(j, "os_user", r->os_user);
+	json_string(j, "host", r->host);
+	json_string(j, "program", r->program);
+	json_ms(j, "started", r->started_ms);
+	json_ms(j, "finished", r->finished_ms);
+	if (r->exit >= 0)
+		json_int(j, "exit", r->exit);
+	else
+		json_null(j, "exit");
+	if (r->why[0]) {
+		json_string(j, "waiting", r->why);
+		json_object(j, "paused");
+		json_string(j, "by", r->paused_by);
+		json_ms(j, "since", r->paused_ms);
+		json_end(j, '}');
+	} else {
+		json_null(j, "waiting");
+		json_null(j, "paused");
+	}
+}
+
+static void
+json_counts(
+	struct json *j, const struct run_facts *r, const struct run_rate *rate)
+{
+	json_int(j, "rewritten", r->rewritten);
+	json_int(j, "conflict", r->conflict);
+	json_int(j, "deferred", r->deferred);
+	json_int(j, "findings", r->findings);
+	json_object(j, "rate");
+	json_real(j, "per_second", rate->per_second, 1);
+	json_string(j, "over", rate->sampled ? "sample" : "run");
+	json_real(j, "seconds", rate->seconds, 3);
+	json_end(j, '}');
+}
+
+static void
+json_tables(struct json *j, const struct runs *runs, const struct run_facts *r)
+{
+	json_array(j, "tables");
+	for (size_t i = 0; i < runs->tables; i++) {
+		const struct table_facts *t = &runs->table[i];
+
+		if (t->run != r->id)
+			continue;
+		json_object(j, NULL);
+		json_string(j, "label", t->label);
+		json_string(j, "name", t->name);
+		json_string(j, "state", words_of(t)->json);
+		json_int(j, "pass", t->pass);
+		json_int(j, "blocks", t->blocks);
+		json_int(j, "blocks_done", t->done);
+		json_real(j, "percent", status_percent(t), 1);
+		json_int(j, "rewritten", t->rewritten);
+		json_int(j, "conflict", t->conflict);
+		json_int(j, "deferred", t->deferred);
+		json_end(j, '}');
+	}
+	json_end(j, ']');
+}
+
+static void
+json_workers(struct json *j, const struct runs *runs, const struct run_facts *r)
+{
+	json_array(j, "workers");
+	for (size_t i = 0; i < runs->workers; i++) {
+		const struct worker_facts *w = &runs->worker[i];
+
+		if (w->run != r->id)
+			continue;
+		json_object(j, NULL);
+		json_string(j, "role", w->role);
+		json_string(j, "os_user", w->os_user);
+		json_string(j, "host", w->host);
+		json_int(j, "pid", w->os_pid);
+		json_int(j, "backend_pid", w->backend_pid);
+		json_bool(j, "alive", w->alive);
+		json_ms(j, "started", w->started_ms);
+		json_ms(j, "seen", w->seen_ms);
+		if (w->table[0])
+			json_string(j, "table", w->table);
+		else
+			json_null(j, "table");
+		json_bool(j, "proves", w->alive && w->proves);
+		json_end(j, '}');
+	}
+	json_end(j, ']');
+}
+
+void
+report_status_json(struct buf *ret, const struct status_outcome *outcome,
+	const struct status_options *o)
+{
+	const struct runs *runs = &outcome->runs;
+	struct json j;
+
+	json_init(&j, ret);
+	json_object(&j, NULL);
+	json_int(&j, "schema", REPORT_SCHEMA);
+	json_string(&j, "command", "status");
+	json_array(&j, "runs");
+	for (size_t i = 0; i < runs->runs; i++) {
+		const struct run_facts *r = &runs->run[i];
+
+		json_object(&j, NULL);
+		json_head(&j, runs, r);
+		json_counts(&j, r, &outcome->rate[i]);
+		if (!o->all) {
+			json_tables(&j, runs, r);
+			json_workers(&j, runs, r);
+		}
+		json_end(&j, '}');
+	}
+	json_end(&j, ']');
+	json_end(&j, '}');
+	buf_addc(ret, '\n');
+}

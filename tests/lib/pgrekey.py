@@ -162,9 +162,12 @@ class Tool:
             lines.append(f"[{name}]")
             lines += [f"{key} = {value}" for key, value in options.items()]
             lines.append("")
-        file = self.folder / "pgrekey.ini"
-        file.write_text("\n".join(lines))
-        file.chmod(0o600)
+        # A run that starts at the same moment reads a whole file.
+        file, fresh = (self.folder / name for name in
+                       ("pgrekey.ini", "pgrekey.ini.new"))
+        fresh.write_text("\n".join(lines))
+        fresh.chmod(0o600)
+        fresh.rename(file)
         return file
 
     # -- what he runs --------------------------------------------------------

@@ -94,13 +94,9 @@ $(O)/tests/%.o: tests/tools/%.c Makefile $(O)/flags
 $(O)/tests/fake/%.o: tests/fake/%.c Makefile $(O)/flags
 	$(compile_test)
 
-$(O)/tests/libfake.a: $(fake_obj)
-	@mkdir -p $(@D) && rm -f $@
-	@$(AR) rcs $@ $^
-
-$(O)/tests/%: $(O)/tests/%.o $(O)/tests/libfake.a $(O)/libpgrekey.a
+$(O)/tests/%: $(O)/tests/%.o $(fake_obj) $(O)/libpgrekey.a
 	$(call say,LINK) $(CC) $(all_ldflags) -o $@ $(filter-out \
-		$(if $(filter tests/unit/$*.c,$(fake_unit)),,%/libfake.a),$^) \
+		$(if $(filter tests/unit/$*.c,$(fake_unit)),,$(fake_obj)),$^) \
 		$(cmocka_libs) $(pkg_libs)
 
 .SECONDARY: $(addsuffix .o,$(unit) $(tool))

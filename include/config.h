@@ -23,6 +23,11 @@ enum snapshot_kind {
 	SNAPSHOT_RANGE, /* one per block range */
 };
 
+enum triggers_kind {
+	TRIGGERS_FIRE,
+	TRIGGERS_SUPPRESS,
+};
+
 /* In the order of precedence. */
 enum config_source {
 	SOURCE_DEFAULT,
@@ -59,6 +64,12 @@ struct config {
 	int64_t lock_timeout_ms;
 	int64_t max_passes;
 	bool synchronous_commit;
+	int64_t max_rows_per_second;
+	int64_t max_replica_lag_ms;
+	int64_t max_slot_wal;
+	int64_t max_dead_rows;
+	char *throttle_query;
+	enum triggers_kind triggers;
 	char *state_schema;
 	int64_t max_findings;
 

@@ -9,6 +9,7 @@
 #define PGREKEY_ROTATE_H
 
 #include "outcome.h"
+#include "pressure.h"
 
 struct rotate_options {
 	struct job job;
@@ -18,7 +19,10 @@ struct rotate_options {
 	int64_t chunk_bytes;
 	int64_t lock_timeout_ms;
 	int64_t max_passes;
-	bool thorough; /* open values that are labelled current too */
+	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
+	struct pressure_limits limits;
+	bool suppress_triggers; /* session_replication_role = replica */
+	bool thorough;          /* open values that are labelled current too */
 	bool no_join;
 	bool dry_run;
 };

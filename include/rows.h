@@ -28,6 +28,7 @@ struct rows_options {
 	const char *current_key; /* NULL: marked plaintext is current */
 	bool everything;         /* read current values too */
 	const char *state_schema;
+	bool suppress_triggers; /* of the writes, where the role may */
 };
 
 struct rows *rows_new(const struct leaf *leaf, const struct rows_options *o);

@@ -109,6 +109,7 @@ config_free(struct config *c)
 	free(c->target);
 	free(c->file);
 	list_free(c->only);
+	free(c->throttle_query);
 	list_free(c->retire);
 	list_free(c->schemas);
 	free(c->argument);

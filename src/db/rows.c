@@ -16,6 +16,7 @@ rows_new(const struct leaf *leaf, const struct rows_options *o)
 	r->leaf = leaf;
 	r->view = (struct sql_view){leaf, o->current_key, o->everything};
 	r->state_schema = o->state_schema;
+	r->suppress_triggers = o->suppress_triggers;
 	buf_init(&r->sql, SQL_MAX);
 	return r;
 }

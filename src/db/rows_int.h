@@ -10,6 +10,7 @@ struct rows {
 	const struct leaf *leaf;
 	struct sql_view view;
 	const char *state_schema;
+	bool suppress_triggers;
 	size_t widest;  /* bytes of the widest row seen: bounds one FETCH */
 	bool planned;   /* the plan of a write was looked at */
 	bool poor_plan; /* and it stayed so */

@@ -36,6 +36,13 @@
 	" NOT EXISTS (SELECT FROM @.number AS n WHERE n.run_id = r.id) OR" \
 	" f.by_pass AND f.verdict = 'current'))"
 
+/* A pause has the last word; else what the first process says that waits. */
+#define WAITING_WHY                                                   \
+	"CASE WHEN r.paused_at IS NOT NULL OR r.state <> 'open'"      \
+	" THEN " PAUSED_WHY " ELSE coalesce((SELECT min(w.waiting)"   \
+	" FROM @.worker AS w WHERE w.run_id = r.id AND " WORKER_ALIVE \
+	"), '') END"
+
 static const char runs_sql[] =
 	"SELECT r.id, r.state, r.primary_id, r.primary_fingerprint, r.method,"
 	" (SELECT coalesce(pg_catalog.jsonb_object_agg(k.key, k.value),"
@@ -45,7 +52,7 @@ static const char runs_sql[] =
 	" r.db_role, r.os_user, r.host, r.program,"
 	" " STARTED ", " FINISHED ", " NOW ","
 	" coalesce(r.exit_status, -1), coalesce(r.paused_by, ''),"
-	" " PAUSED_SINCE ", " PAUSED_WHY ","
+	" " PAUSED_SINCE ", " WAITING_WHY ","
 	" c.rewritten, c.conflict, c.deferred, " FINDINGS
 	" FROM @.run AS r CROSS JOIN LATERAL (SELECT " SUMS " FROM"
 	" (SELECT rewritten, conflict, deferred FROM @.leaf"

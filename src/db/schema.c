@@ -37,6 +37,7 @@ static const char ddl[] =
 	"  backend_pid int,\n"
 	"  backend_start timestamptz,\n"
 	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
+	"  waiting text, -- why its process does not write, or NULL\n"
 	"  -- when it last claimed or waited: leases tell of its batches\n"
 	"  seen_at timestamptz NOT NULL DEFAULT clock_timestamp()\n"
 	");\n"

@@ -34,7 +34,7 @@ write_args(
 
 /* The transaction of a batch. The same steps are sent and waited for. */
 struct transaction {
-	struct pg_step step[6];
+	struct pg_step step[7];
 	size_t steps;
 	size_t write; /* index of the statement that writes */
 	char limits[160];
@@ -60,6 +60,9 @@ make_transaction(struct transaction *t, const struct rows *r,
 		(long long)o->lock_timeout_ms,
 		(long long)o->statement_timeout_ms);
 	add_step(t, t->limits, NULL);
+	if (r->suppress_triggers)
+		add_step(t, "SET LOCAL session_replication_role = replica",
+			NULL);
 	if (r->no_nested_loop)
 		add_step(t, "SET LOCAL enable_nestloop = off", NULL);
 	if (!o->checkpoint)

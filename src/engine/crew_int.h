@@ -34,6 +34,8 @@ struct watch {
 	bool quiet;
 	/* Fills ret; false when it cannot say at the moment. */
 	bool (*ask)(struct progress *ret, void *ctx);
+	/* Now and then, or NULL. */
+	void (*tick)(void *ctx);
 	/* Again and again while a stop is requested, or NULL: what cannot end
 	 * by itself in good time must be cancelled. */
 	void (*hurry)(void *ctx);

@@ -55,6 +55,7 @@ engine_rows(const struct engine *e, const struct leaf *leaf)
 		.everything = e->o->thorough ||
 			      leaf->conf->policy.nested == NESTED_UNWRAP,
 		.state_schema = e->schema,
+		.suppress_triggers = e->o->suppress_triggers,
 	};
 
 	return rows_new(leaf, &o);

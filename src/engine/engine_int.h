@@ -10,6 +10,7 @@
 
 #include "crew_int.h"
 #include "rotate.h"
+#include "throttle_int.h"
 
 /* Windows that a worker keeps in rotation: batch j of each, then j + 1. With
  * fewer, the snapshots of other workers stop the pruning that lets the next
@@ -45,6 +46,7 @@ struct engine {
 	int64_t run;
 	int64_t lock_ms, statement_ms;
 
+	struct throttle throttle; /* locks by itself */
 	struct stop stop;
 	struct crew crew;
 	int64_t started_ms;    /* monotonic */
@@ -156,6 +158,10 @@ void worker_done(struct worker *w);
 
 /* Fence, one snapshot over everything, and what follows from it. */
 int prove(struct worker *w, struct err *err) MUST_CHECK;
+
+/* May the worker write so many rows now? Waits until it may; false when it is
+ * to stop or to pause instead. */
+bool worker_may_write(struct worker *w, size_t rows);
 
 /* -- inspect.c: one leaf in one snapshot ----------------------------------- */
 

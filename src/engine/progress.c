@@ -141,6 +141,8 @@ progress_watch(const struct watch *w)
 			last, begin.values, begin.done, begin.pass};
 	while (wait_tick(w->crew)) {
 		now = clock_ms();
+		if (w->tick)
+			w->tick(w->ctx);
 		if (w->max_runtime_ms > 0 &&
 			now - w->started_ms >= w->max_runtime_ms)
 			stop_request(w->stop, STOP_SOON);

@@ -30,6 +30,19 @@ cancel_workers(void *ctx)
 }
 
 static void
+init_throttle(struct engine *e)
+{
+	struct throttle_options t = {
+		.limits = e->o->limits,
+		.max_rows_per_second = e->o->max_rows_per_second,
+		.workers = e->o->workers,
+		.spec = &e->spec,
+	};
+
+	throttle_init(&e->throttle, &t);
+}
+
+static void
 engine_init(struct engine *e, const struct rotate_options *o)
 {
 	struct buf schema;
@@ -38,6 +51,7 @@ engine_init(struct engine *e, const struct rotate_options *o)
 	e->started_ms = clock_ms();
 	pthread_mutex_init(&e->mutex, NULL);
 	crew_init(&e->crew, (size_t)o->workers);
+	init_throttle(e);
 	buf_init(&schema, 1024);
 	quote_ident(&schema, o->job.state_schema);
 	e->schema = xstrdup(buf_str(&schema));
@@ -64,6 +78,7 @@ engine_done(struct engine *e)
 	free(e->selection.oid);
 	spec_done(&e->spec);
 	free(e->schema);
+	throttle_done(&e->throttle);
 	crew_done(&e->crew);
 	pthread_mutex_destroy(&e->mutex);
 }
@@ -117,22 +132,43 @@ join_workers(struct engine *e)
 	pthread_mutex_unlock(&e->mutex);
 }
 
+struct watched {
+	struct engine *e;
+	struct state *s;
+};
+
 /* Progress is a courtesy: a lost connection is the workers' business to
  * report. */
 static bool
 ask_progress(struct progress *ret, void *ctx)
 {
-	struct state *s = ctx;
+	struct watched *w = ctx;
 	struct err ignored;
+	char why[PRESSURE_REASON];
 
-	return s->pg && !pg_lost(s->pg) &&
-	       state_progress(ret, s, &ignored) == 0;
+	if (!w->s->pg || pg_lost(w->s->pg) ||
+		state_progress(ret, w->s, &ignored) < 0)
+		return false;
+	throttle_reason(why, &w->e->throttle);
+	if (why[0] && !ret->paused[0])
+		snprintf(ret->paused, sizeof(ret->paused), "waiting: %.140s",
+			why);
+	return true;
+}
+
+static void
+look_around(void *ctx)
+{
+	struct watched *w = ctx;
+
+	throttle_look(&w->e->throttle, w->s, &w->e->selection);
 }
 
 /* One generation of workers: until the run is over, or the leaves change. */
 static int
 run_workers(struct engine *e, struct state *s, struct err *err)
 {
+	struct watched watched = {e, s};
 	struct watch watch = {
 		.crew = &e->crew,
 		.stop = &e->stop,
@@ -140,7 +176,8 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 		.max_runtime_ms = e->o->job.max_runtime_ms,
 		.quiet = e->o->job.quiet,
 		.ask = ask_progress,
-		.ctx = s,
+		.tick = look_around,
+		.ctx = &watched,
 	};
 	int rc = 0;
 
@@ -312,6 +349,7 @@ real_run(
 	int status;
 
 	if (state_prepare(s, err) < 0 || begin_run(e, s, ret, err) < 0 ||
+		throttle_begin(&e->throttle, s, err) < 0 ||
 		work(e, s, err) < 0 || reconnect(s, e->o, err) < 0)
 		return -1;
 	status = exit_status(ret, e, s, err);

@@ -156,6 +156,14 @@ turn(bool *waited, struct worker *w, struct err *err)
 	return wait_for_resume(w, err);
 }
 
+bool
+worker_may_write(struct worker *w, size_t rows)
+{
+	if (!worker_yields(w))
+		throttle_wait(&w->e->throttle, &w->e->stop, rows);
+	return !worker_yields(w);
+}
+
 /* Jitter keeps workers from coming back all at once. */
 static long
 backoff_ms(int attempt)

@@ -363,7 +363,7 @@ write_batches(struct worker *w, struct deal *d, struct err *err)
 	while (more) {
 		struct flight *now = &flight[which], *next = &flight[!which];
 
-		if (worker_yields(w))
+		if (!worker_may_write(w, now->batch->rows))
 			return 0; /* the group is not whole */
 		if (take_off(w, now, err) < 0)
 			return -1;

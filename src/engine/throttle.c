@@ -1,0 +1,122 @@
+#include "clock.h"
+#include "log.h"
+#include "throttle_int.h"
+#include <stdio.h>
+
+#define LOOK_MS 1000
+#define NAP_MS 50
+/* Unused time is not saved up: a burst is what a limit is to prevent. */
+#define CREDIT_SECONDS 0.2
+
+void
+throttle_init(struct throttle *t, const struct throttle_options *o)
+{
+	*t = (struct throttle){
+		.pressure.limits = o->limits,
+		.spec = o->spec,
+		.max_rows_per_second = o->max_rows_per_second,
+		.workers = o->workers,
+		.rate = (double)o->max_rows_per_second,
+		.filled_ms = clock_ms(),
+	};
+	pthread_mutex_init(&t->mutex, NULL);
+}
+
+int
+throttle_begin(struct throttle *t, struct state *s, struct err *err)
+{
+	struct pressure_limits limits = t->pressure.limits;
+	char blind[PRESSURE_REASON];
+
+	if (pressure_begin(&t->pressure, blind, s, &limits, err) < 0)
+		return -1;
+	if (blind[0])
+		log_warning("%s", blind);
+	return 0;
+}
+
+void
+throttle_done(struct throttle *t)
+{
+	pthread_mutex_destroy(&t->mutex);
+}
+
+static void
+say_change(struct throttle *t, struct state *s, const char *before,
+	const char *now)
+{
+	struct err ignored;
+
+	if (!strcmp(before, now))
+		return;
+	if (!before[0])
+		log_info("waiting: %s", now);
+	else if (!now[0])
+		log_info("going on");
+	/* For status; should it fail, the log has it. */
+	(void)!pressure_tell(s, t->spec, now, &ignored);
+}
+
+void
+throttle_look(struct throttle *t, struct state *s, const struct selection *sel)
+{
+	char reason[PRESSURE_REASON], before[PRESSURE_REASON];
+	int64_t now = clock_ms(), all = t->workers;
+	struct err ignored;
+
+	if (now - t->looked_ms < LOOK_MS || !s->pg || pg_lost(s->pg))
+		return;
+	t->looked_ms = now;
+	if (pressure_look(reason, &t->pressure, s, sel, &ignored) < 0)
+		return; /* a lost connection is the workers' to report */
+	if (t->max_rows_per_second > 0 &&
+		pressure_workers(&all, s, &ignored) < 0)
+		return;
+	if (all < t->workers)
+		all = t->workers;
+	pthread_mutex_lock(&t->mutex);
+	memcpy(before, t->reason, sizeof(before));
+	memcpy(t->reason, reason, sizeof(t->reason));
+	t->rate = (double)t->max_rows_per_second * (double)t->workers /
+		  (double)all;
+	pthread_mutex_unlock(&t->mutex);
+	say_change(t, s, before, reason);
+}
+
+void
+throttle_reason(char ret[PRESSURE_REASON], struct throttle *t)
+{
+	pthread_mutex_lock(&t->mutex);
+	memcpy(ret, t->reason, sizeof(t->reason));
+	pthread_mutex_unlock(&t->mutex);
+}
+
+/* Takes the rows off the credit as soon as there is any: a batch may be larger
+ * than what a short time allows, and is paid for afterwards. */
+static bool
+may_go(struct throttle *t, size_t rows)
+{
+	int64_t now = clock_ms();
+	bool ret;
+
+	pthread_mutex_lock(&t->mutex);
+	ret = !t->reason[0];
+	if (t->rate > 0) {
+		t->credit += t->rate * (double)(now - t->filled_ms) / 1000;
+		if (t->credit > t->rate * CREDIT_SECONDS)
+			t->credit = t->rate * CREDIT_SECONDS;
+		ret = ret && t->credit >= 0;
+		if (ret)
+			t->credit -= (double)rows;
+	}
+	t->filled_ms = now;
+	pthread_mutex_unlock(&t->mutex);
+	return ret;
+}
+
+void
+throttle_wait(struct throttle *t, struct stop *stop, size_t rows)
+{
+	while (!may_go(t, rows) && !stop_requested(stop))
+		stop_sleep(stop, NAP_MS);
+}

@@ -1,0 +1,50 @@
+/*
+ * throttle_int.h - waiting a little, for the good of others.
+ *
+ * The thread that watches looks at the server about once a second; the workers
+ * ask before each batch, outside of any transaction.
+ */
+#ifndef PGREKEY_THROTTLE_INT_H
+#define PGREKEY_THROTTLE_INT_H
+
+#include "pressure.h"
+#include "stop.h"
+
+struct throttle {
+	struct pressure pressure;
+	const struct run_spec *spec;
+	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
+	int64_t workers;             /* of this process */
+	int64_t looked_ms;
+
+	pthread_mutex_t mutex; /* for what follows */
+	char reason[PRESSURE_REASON];
+	double rate;   /* rows per second for this process; 0: no limit */
+	double credit; /* rows that may be written now; may be negative */
+	int64_t filled_ms;
+};
+
+struct throttle_options {
+	struct pressure_limits limits;
+	int64_t max_rows_per_second;
+	int64_t workers;
+	const struct run_spec *spec; /* outlives it */
+};
+
+void throttle_init(struct throttle *t, const struct throttle_options *o);
+void throttle_done(struct throttle *t);
+/* Sees what can be seen; says what cannot. */
+int throttle_begin(
+	struct throttle *t, struct state *s, struct err *err) MUST_CHECK;
+
+/* Called now and then by the watching thread, whose connection s is. */
+void throttle_look(
+	struct throttle *t, struct state *s, const struct selection *sel);
+
+/* Why the workers wait, or "". */
+void throttle_reason(char ret[PRESSURE_REASON], struct throttle *t);
+
+/* Returns when rows may be written, or when it is time to stop. */
+void throttle_wait(struct throttle *t, struct stop *stop, size_t rows);
+
+#endif

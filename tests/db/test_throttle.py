@@ -1,0 +1,208 @@
+"""Gentle: rotate waits where it is asked to, says why, and goes on."""
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import zoo  # noqa: E402
+from lib.pgrekey import scaled  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    Scene.open()
+
+
+class Base(Scene):
+    ROWS = scaled(3000, 1000)
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text)")
+        zoo.copy_rows(self.admin, "t", ("id", "secret"), (
+            (i, self.ring.seal(zoo.plain(str(i)), "k2023", zoo.THEN))
+            for i in range(self.ROWS)))
+        self.before = self.look()
+
+    def configure(self, **rotate):
+        self.tool.configure(rotate={"batch_rows": 50, **rotate},
+                            t={"columns": "secret"})
+
+    def look(self):
+        return self.snapshot("t", "secret")
+
+    def written(self):
+        return self.value("SELECT count(*) FROM t"
+                          " WHERE secret LIKE 'enc:fernet:k2025:%%'")
+
+    def waiting(self):
+        """What status says of the run."""
+        result = self.tool.run("status", "--output", "json")
+        runs = result.report["runs"]
+        return runs[0]["waiting"] if runs else None
+
+    def holds(self, words):
+        """The run comes to a stop, for a reason that is said, and writes
+        nothing while it lasts."""
+        self.until(lambda: words in (self.waiting() or ""), words)
+        time.sleep(0.3)
+        seen = self.written()
+        self.assertLess(seen, self.ROWS)
+        time.sleep(1)
+        self.assertEqual(self.written(), seen)
+
+    def goes_on(self, run):
+        result = run.finish()
+        self.assertExit(0, result)
+        self.assertRight(self.before, self.look())
+        return result
+
+
+class Rate(Base):
+    def test_no_more_rows_per_second_than_asked_are_written(self):
+        self.configure(max_rows_per_second=self.ROWS // 3)
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertRight(self.before, self.look())
+        self.assertGreater(result.seconds, 2)
+
+    def test_two_processes_share_the_rate(self):
+        self.configure(max_rows_per_second=self.ROWS // 4, chunk_bytes="1MiB")
+        began = time.monotonic()
+        runs = [self.start(), self.start()]
+        for run in runs:
+            self.assertExit(0, run.finish())
+        self.assertGreater(time.monotonic() - began, 2.5)
+        self.assertRight(self.before, self.look())
+
+    def test_a_stop_ends_the_wait(self):
+        self.configure(max_rows_per_second=1)
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        run.send(15)
+        result = run.finish()
+        self.assertExit(5, result)
+        self.assertLess(self.written(), self.ROWS)
+
+
+class Query(Base):
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE busy AS SELECT true AS yes")
+
+    def slow(self, **more):
+        """Slow enough that the run is seen."""
+        self.configure(max_rows_per_second=self.ROWS // 4, **more)
+
+    def test_a_query_that_says_true_holds_the_run(self):
+        self.slow(throttle_query="SELECT yes FROM busy")
+        run = self.start()
+        self.holds("throttle_query")
+        self.sql("UPDATE busy SET yes = false")
+        result = self.goes_on(run)
+        self.assertIn("waiting: throttle_query", result.err)
+        self.assertIn("going on", result.err)
+
+    def test_a_query_that_fails_holds_the_run(self):
+        self.slow(throttle_query="SELECT 1 / (1 - yes::int) > 1 FROM busy")
+        run = self.start()
+        self.holds("throttle_query failed: SQLSTATE 22012")
+        self.sql("UPDATE busy SET yes = false")
+        self.goes_on(run)
+
+    def test_a_query_cannot_write(self):
+        self.slow(throttle_query="UPDATE busy SET yes = false RETURNING yes")
+        run = self.start()
+        self.holds("throttle_query failed: SQLSTATE 25006")
+        run.send(15)
+        self.assertExit(5, run.finish())
+        self.assertTrue(self.value("SELECT yes FROM busy"))
+
+
+class Signals(Base):
+    def test_a_standby_that_lags_holds_the_run(self):
+        standby = self.cluster.standby()
+        self.addCleanup(standby.close)
+        with standby.connect(self.database) as replica:
+            replica.cursor().execute("SELECT pg_wal_replay_pause()")
+            self.configure(max_rows_per_second=self.ROWS // 6,
+                           max_replica_lag="1s")
+            run = self.start()
+            self.holds("a standby lags")
+            replica.cursor().execute("SELECT pg_wal_replay_resume()")
+            # The lag of what was replayed late is over with the next record.
+            self.until(lambda: self.sql("SELECT pg_logical_emit_message("
+                                        "true, 'x', 'x')")
+                       and not run.running(), "it goes on", 60, 0.5)
+        self.goes_on(run)
+
+    def test_a_role_that_cannot_see_the_lag_is_told_so(self):
+        standby = self.cluster.standby()
+        self.addCleanup(standby.close)
+        self.sql("CREATE ROLE blind LOGIN")
+        self.addCleanup(self.sql, "DROP OWNED BY blind; DROP ROLE blind")
+        self.sql("GRANT CREATE ON DATABASE \"" + self.database
+                 + "\" TO blind; GRANT SELECT, UPDATE ON t TO blind")
+        self.tool.user = "blind"
+        self.configure()
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertIn("max_replica_lag is off", result.err)
+
+    def test_a_slot_that_keeps_wal_holds_the_run(self):
+        self.sql("SELECT pg_create_physical_replication_slot('lazy', true)")
+        self.configure(max_rows_per_second=self.ROWS // 6,
+                       max_slot_wal="1MiB")
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.sql("CREATE TABLE noise AS SELECT repeat(md5(i::text), 50)"
+                 " FROM generate_series(1, 2000) AS i")
+        self.holds("a replication slot keeps")
+        self.sql("SELECT pg_drop_replication_slot('lazy')")
+        self.goes_on(run)
+
+    def test_dead_rows_hold_the_run(self):
+        self.configure(max_rows_per_second=self.ROWS // 6, max_dead_rows=500)
+        self.sql("UPDATE t SET id = id + 1000000")
+        self.sql("UPDATE t SET id = id - 1000000")
+        self.before = self.look()
+        run = self.start()
+        self.holds("dead rows wait for vacuum")
+        self.until(lambda: self.sql("VACUUM t") is None
+                   and not run.running(), "it goes on", 60, 0.5)
+        self.goes_on(run)
+
+
+class Triggers(Base):
+    def setUp(self):
+        super().setUp()
+        self.audit("t")
+
+    def test_triggers_fire_unless_told_otherwise(self):
+        self.configure()
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.value("SELECT count(*) FROM audit"), self.ROWS)
+
+    def test_triggers_are_suppressed_where_the_role_may(self):
+        self.configure(triggers="suppress")
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.value("SELECT count(*) FROM audit"), 0)
+        self.assertRight(self.before, self.look())
+
+    def test_a_role_that_may_not_is_told_so_before_the_first_write(self):
+        self.sql("CREATE ROLE plain LOGIN")
+        self.addCleanup(self.sql, "DROP OWNED BY plain; DROP ROLE plain")
+        self.sql("GRANT CREATE ON DATABASE \"" + self.database
+                 + "\" TO plain; GRANT SELECT, UPDATE ON t TO plain")
+        self.tool.user = "plain"
+        self.configure(triggers="suppress", max_replica_lag="0s")
+        result = self.tool.rotate()
+        self.assertExit(4, result)
+        self.assertIn("session_replication_role", result.err)
+        self.assertUntouched(self.before, self.look())
+
+
+if __name__ == "__main__":
+    unittest.main()

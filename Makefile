@@ -99,7 +99,7 @@ $(O)/tests/%: $(O)/tests/%.o $(fake_obj) $(O)/libpgrekey.a
 		$(if $(filter tests/unit/$*.c,$(fake_unit)),,$(fake_obj)),$^) \
 		$(cmocka_libs) $(pkg_libs)
 
-.SECONDARY: $(addsuffix .o,$(unit) $(tool))
+.SECONDARY: $(addsuffix .o,$(unit) $(tool)) $(fake_obj)
 
 $(tool): $(O)/tests/%: $(O)/tests/%.o $(O)/libpgrekey.a
 	$(call say,LINK) $(CC) $(all_ldflags) -o $@ $^ $(pkg_libs)

@@ -161,7 +161,7 @@ const struct option option_table[] = {
 		.type = OPTION_STRING,
 		FIELD(config, throttle_query),
 		.argument = "SQL",
-		.example = "SELECT load > 0.9 FROM my_monitoring",
+		.example = "SELECT monitoring.is_busy()",
 		.help = "wait while this query says true, or fails"},
 	{.section = "rotate",
 		.name = "triggers",

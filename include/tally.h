@@ -21,6 +21,8 @@ struct key_count {
 #define TALLY_KEYS_MAX 1000
 #define TALLY_KEY_MAX 200 /* bytes of a name; longer ones are cut */
 #define TALLY_OTHER_KEYS "(others)"
+/* Stands for what is no key id but a token where one belongs. */
+#define TALLY_TOKEN "(a token)"
 
 struct tally_column {
 	int64_t verdict[VERDICTS];

@@ -116,7 +116,8 @@ sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
 		"CASE WHEN %s IS NULL THEN NULL ELSE (SELECT CASE"
 		" WHEN v IS NULL THEN '%c'"
 		" WHEN starts_with(v, '" FERNET_MARK
-		"') THEN '%c' || split_part(v, ':', 3)"
+		"') AND split_part(v, ':', 4) <> ''"
+		" THEN '%c' || split_part(v, ':', 3)"
 		" WHEN starts_with(v, '" PLAINTEXT_MARK "') THEN '%c'"
 		" WHEN starts_with(v, 'enc:') THEN '%c' ELSE '%c' END"
 		" FROM (SELECT ",

@@ -108,6 +108,25 @@ labels_are_counted_under_short_plain_names(void **state)
 }
 
 static void
+a_token_in_the_place_of_a_label_is_never_a_name(void **state)
+{
+	struct tally_column *c = *state;
+	char token[150];
+
+	memset(token, 'x', sizeof(token));
+	for (size_t n = 90; n < sizeof(token); n++) {
+		memcpy(token, "gAAAAAB", 7);
+		count_label(c, token, n);
+		memcpy(token, "Z0FBQUF", 7);
+		count_label(c, token, n);
+	}
+	assert_int_equal(c->keys, 1);
+	assert_int_equal(of_key(c, TALLY_TOKEN), 120);
+	count_label(c, token, 89);
+	assert_int_equal(c->keys, 2);
+}
+
+static void
 a_name_that_was_kept_is_the_same_when_it_is_read_again(void **state)
 {
 	struct tally_column *c = *state, again = {0};
@@ -234,6 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_value_counts_under_its_verdict_and_the_key_that_made_it),
 		TEST(labels_are_counted_under_short_plain_names),
+		TEST(a_token_in_the_place_of_a_label_is_never_a_name),
 		TEST(a_name_that_was_kept_is_the_same_when_it_is_read_again),
 		TEST(too_many_labels_are_counted_as_others),
 		TEST(numbers_arrive_by_name_and_unknown_ones_are_ignored),

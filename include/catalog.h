@@ -10,6 +10,7 @@
 #define PGREKEY_CATALOG_H
 
 #include "pg.h"
+#include "remark.h"
 #include "target.h"
 
 #define BLOCK_BYTES 8192 /* checked against the server's block_size */
@@ -35,6 +36,8 @@ struct leaf {
 	bool any_trigger;
 	bool lock_for_update; /* a unique index covers an encrypted column */
 	bool toasted;         /* values may live outside the page */
+	bool unreadable; /* after catalog_survey(): what was refused makes it
+			    impossible to look at the values */
 };
 
 struct catalog {
@@ -56,9 +59,19 @@ enum catalog_mode {
 int catalog_load(struct catalog *ret, struct pg *pg,
 	const struct target *target, size_t targets, enum catalog_mode mode,
 	struct err *err) MUST_CHECK;
+
+/* The same for rotating, but every refusal goes to the sink, and what can be
+ * known of the leaves is known afterwards. -1 only when the database fails. */
+int catalog_survey(struct catalog *ret, struct pg *pg,
+	const struct target *target, size_t targets, const struct remarks *to,
+	struct err *err) MUST_CHECK;
+
 void catalog_done(struct catalog *c); /* zero-initialised is fine */
 
 const struct leaf *catalog_find(const struct catalog *c, uint32_t oid);
+
+/* The refusal of a database, or role, that is set to read-only; -1. */
+int catalog_refuse_read_only(struct err *err);
 
 /* Appends what a role needs to rotate these tables. */
 void catalog_grants(struct buf *sql, const struct catalog *c, const char *role);

@@ -31,8 +31,8 @@ struct command {
 		struct err *err);
 };
 
-extern const struct command cmd_rotate, cmd_verify, cmd_discover, cmd_status,
-	cmd_pause, cmd_resume, cmd_init, cmd_keygen, cmd_keys;
+extern const struct command cmd_rotate, cmd_verify, cmd_discover, cmd_check,
+	cmd_status, cmd_pause, cmd_resume, cmd_init, cmd_keygen, cmd_keys;
 extern const struct command *const commands[]; /* NULL-terminated */
 
 #endif

@@ -26,6 +26,8 @@ struct job {
 
 bool job_selects(const struct job *job, size_t target);
 bool job_is_partial(const struct job *job); /* some targets are left out */
+/* The state schema as SQL; free with free(). */
+char *job_quoted_schema(const struct job *job);
 /* The key id that envelopes should be labelled with; NULL: plaintext. */
 const char *job_current_key(const struct job *job);
 

@@ -8,6 +8,7 @@
 #ifndef PGREKEY_REPORT_H
 #define PGREKEY_REPORT_H
 
+#include "check.h"
 #include "discover.h"
 #include "rotate.h"
 #include "status.h"
@@ -34,5 +35,12 @@ void report_status_text(struct buf *ret, const struct status_outcome *outcome,
 	const struct status_options *o);
 void report_status_json(struct buf *ret, const struct status_outcome *outcome,
 	const struct status_options *o);
+
+/* Grouped by subject, in the order of the topics; the refusals once more at
+ * the end. quiet: warnings and refusals only. */
+void report_check_text(struct buf *ret, const struct check_outcome *outcome,
+	const struct check_options *o, int status);
+void report_check_json(struct buf *ret, const struct check_outcome *outcome,
+	const struct check_options *o, int status);
 
 #endif

@@ -204,6 +204,19 @@ typedef void (*label_fn)(void *ctx, const struct label *label);
 int rows_labels(struct rows *r, struct pg *pg, size_t column, label_fn fn,
 	void *ctx, struct err *err) MUST_CHECK;
 
+/* The same in a few places of the leaf, spread evenly. All of it where it is
+ * small. */
+#define SAMPLE_PLACES 64
+#define SAMPLE_BLOCKS 4 /* in each place */
+struct label_sample {
+	size_t places; /* 1 to SAMPLE_PLACES */
+	label_fn fn;
+	void *ctx;
+};
+
+int rows_sample(struct rows *r, struct pg *pg, size_t column,
+	const struct label_sample *sample, struct err *err) MUST_CHECK;
+
 /* Does a look at a few places find a value that is not current? Cheap. */
 int rows_glance(
 	bool *ret, struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;
@@ -226,8 +239,9 @@ enum row_presence {
 int rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
 	struct tid tid, struct err *err) MUST_CHECK;
 
-/* Would every value still fit its varchar(n) under the new label? */
-int rows_check_lengths(
-	struct rows *r, struct pg *pg, struct err *err) MUST_CHECK;
+/* Would every value still fit its varchar(n) under the new label? A refusal
+ * if not. */
+int rows_check_lengths(struct rows *r, struct pg *pg, const struct remarks *to,
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #define PGREKEY_TALLY_H
 
 #include "judge.h"
+#include "rows.h"
 #include "target.h"
 
 struct key_count {
@@ -48,6 +49,11 @@ void tally_key(struct tally_column *c, struct slice id, int64_t values);
 /* Adds one judged value. */
 void tally_judged(struct tally_column *c, const struct judgement *j,
 	const struct keyring *ring);
+
+/* Adds what a label says, which proves nothing; current is the key id that
+ * values should have, NULL: plaintext. Returns the verdict it looks like. */
+enum verdict tally_label(
+	struct tally_column *c, const struct label *l, const char *current);
 
 /* Adds a number by its kind ("verdict", "key", "counter", "pass") and name;
  * unknown ones are ignored. */

@@ -12,5 +12,9 @@ void text_grouped(struct buf *b, int64_t n);
  * obey it, nor a file grow lines by it: ? stands for control characters and for
  * what is not UTF-8. */
 void text_name(struct buf *b, const char *name);
+/* 4404019 as 4.2 MiB. */
+void text_bytes(struct buf *b, int64_t n);
+/* 5025 as 1 h 23 min. */
+void text_seconds(struct buf *b, int64_t n);
 
 #endif

@@ -40,3 +40,27 @@ text_name(struct buf *b, const char *name)
 		rest = slice_skip(rest, n ? n : 1);
 	}
 }
+
+void
+text_bytes(struct buf *b, int64_t n)
+{
+	static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB", "PiB"};
+	double size = (double)n / 1024;
+	size_t i = 0;
+
+	for (; size >= 1024 && i < sizeof(unit) / sizeof(unit[0]) - 1; i++)
+		size /= 1024;
+	buf_addf(b, "%.*f %s", size < 10 && i > 0 ? 1 : 0, size, unit[i]);
+}
+
+void
+text_seconds(struct buf *b, int64_t n)
+{
+	if (n < 60)
+		buf_addf(b, "%" PRId64 " s", n);
+	else if (n < 3600)
+		buf_addf(b, "%" PRId64 " min", n / 60);
+	else
+		buf_addf(b, "%" PRId64 " h %" PRId64 " min", n / 3600,
+			n % 3600 / 60);
+}

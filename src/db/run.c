@@ -34,8 +34,10 @@ all_leaves(struct selection *sel, const struct catalog *catalog)
 /* A key id that stands for another key than in the newest run that knew it
  * would make "sealed by k2025" mean two things. */
 static int
-check_keys(struct state *s, const char *keys, struct err *err)
+check_keys(const struct remarks *to, struct state *s, const char *keys,
+	struct err *err)
 {
+	struct remark about = {.topic = TOPIC_RUNS};
 	struct pg_args args = {0};
 	struct pg_result *r;
 	int rc = 0;
@@ -52,13 +54,14 @@ check_keys(struct state *s, const char *keys, struct err *err)
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
 		if (!strcmp(pg_text(r, i, 1), pg_text(r, i, 2)))
 			continue;
-		rc = err_set(err, ERR_KEYS,
+		err_set(err, ERR_KEYS,
 			"key '%s' is not the key that run %s knew under this "
 			"id: fingerprint %s, then %s",
 			pg_text(r, i, 0), pg_text(r, i, 3), pg_text(r, i, 2),
 			pg_text(r, i, 1));
 		err_hint(err, "give a new key a new id, and put the old file "
 			      "back");
+		rc = remark_refuse(to, &about, err);
 	}
 	pg_free(r);
 	return rc;
@@ -85,43 +88,85 @@ supersede(struct state *s, int64_t run, struct err *err)
 		&args, err);
 }
 
+static int
+refuse_active(const struct remarks *to, const struct pg_result *r, int i,
+	struct err *err)
+{
+	struct remark about = {.topic = TOPIC_RUNS};
+
+	err_set(err, ERR_USAGE,
+		"run %s over the same tables, to primary '%s', is active on %s",
+		pg_text(r, i, 0), pg_text(r, i, 2), pg_text(r, i, 3));
+	err_hint(err, "wait for it, or stop it there first");
+	return remark_refuse(to, &about, err);
+}
+
+static int
+look_at_run(const struct remarks *to, struct state *s,
+	const struct run_spec *spec, const struct pg_result *r, int i,
+	struct err *err)
+{
+	struct remark about = {.topic = TOPIC_RUNS};
+	long long id = pg_int(r, i, 0);
+	bool alive = pg_int(r, i, 4) > 0;
+	bool ours = !strcmp(pg_text(r, i, 1), spec->target);
+
+	if (alive && spec->no_join)
+		return err_set(err, ERR_STOPPED,
+			"run %lld is active, started on %s", id,
+			pg_text(r, i, 3));
+	if (!ours && alive)
+		return refuse_active(to, r, i, err);
+	if (to)
+		remark_add(to, &about, REMARK_NOTE, "run %lld to '%s' %s", id,
+			pg_text(r, i, 2),
+			ours ? "is open: rotate would go on with it"
+			     : "was left: rotate would supersede it");
+	else if (!ours)
+		return supersede(s, id, err);
+	if (ours)
+		s->run = id;
+	return 0;
+}
+
 /* Sets s->run to the run to join, or leaves it 0. */
 static int
-look_at_open_runs(struct state *s, const struct run_spec *spec,
-	const struct selection *all, struct err *err)
+look_at_open_runs(const struct remarks *to, struct state *s,
+	const struct run_spec *spec, struct err *err)
 {
 	struct pg_args args = {0};
+	struct selection all;
 	struct pg_result *r;
 	struct buf array;
 	int rc;
 
+	all_leaves(&all, spec->catalog);
 	pg_arg_text(&args, spec->target);
-	state_arg_selection(&args, &array, all);
+	state_arg_selection(&args, &array, &all);
 	rc = state_query(&r, s, open_sql, &args, err);
 	buf_done(&array);
+	free(all.oid);
 	if (rc < 0)
 		return -1;
-	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
-		long long id = pg_int(r, i, 0);
-		bool alive = pg_int(r, i, 4) > 0;
-
-		if (alive && spec->no_join) {
-			rc = err_set(err, ERR_STOPPED,
-				"run %lld is active, started on %s", id,
-				pg_text(r, i, 3));
-		} else if (!strcmp(pg_text(r, i, 1), spec->target)) {
-			s->run = id;
-		} else if (alive) {
-			rc = err_set(err, ERR_USAGE,
-				"run %lld over the same tables, to primary "
-				"'%s', is active on %s",
-				id, pg_text(r, i, 2), pg_text(r, i, 3));
-			err_hint(err, "wait for it, or stop it there first");
-		} else {
-			rc = supersede(s, id, err);
-		}
-	}
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++)
+		rc = look_at_run(to, s, spec, r, i, err);
 	pg_free(r);
+	return rc;
+}
+
+int
+state_check_runs(const struct remarks *to, struct state *s,
+	const struct run_spec *spec, struct err *err)
+{
+	struct buf keys;
+	int rc;
+
+	buf_init(&keys, (size_t)1 << 20);
+	add_keys(&keys, spec->ring);
+	rc = check_keys(to, s, buf_str(&keys), err);
+	if (rc == 0)
+		rc = look_at_open_runs(to, s, spec, err);
+	buf_done(&keys);
 	return rc;
 }
 
@@ -199,19 +244,16 @@ int
 state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	struct err *err)
 {
-	struct selection all;
 	struct buf keys;
 	int rc = -1;
 
 	s->run = 0;
-	all_leaves(&all, spec->catalog);
 	buf_init(&keys, (size_t)1 << 20);
 	add_keys(&keys, spec->ring);
 	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
 		state_exec(s, "LOCK TABLE @.run IN SHARE ROW EXCLUSIVE MODE",
 			NULL, err) < 0 ||
-		check_keys(s, buf_str(&keys), err) < 0 ||
-		look_at_open_runs(s, spec, &all, err) < 0)
+		state_check_runs(NULL, s, spec, err) < 0)
 		goto out;
 	*joined = s->run != 0;
 	if ((*joined ? add_known_keys(s, buf_str(&keys), err)
@@ -224,7 +266,6 @@ out:
 	if (rc < 0)
 		pg_rollback(s->pg);
 	buf_done(&keys);
-	free(all.oid);
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 #include "quote.h"
 #include "state_int.h"
+#include <stdio.h>
 
 /* Times are the database's own. positions are block numbers. */
 static const char ddl[] =
@@ -215,24 +216,17 @@ state_arg_selection(
 
 /* -- making sure that it is there ------------------------------------------ */
 
-static int
-cannot_make(struct state *s, const struct err *why, struct err *err)
+void
+state_refuse_missing(
+	const struct state *s, const char *sqlstate, struct err *err)
 {
-	char sqlstate[6];
-
-	memcpy(sqlstate, why->sqlstate, sizeof(sqlstate));
-	if (!strcmp(sqlstate, "25006")) {
-		err_set(err, ERR_DB, "the database is read-only");
-		return err_hint(err, "default_transaction_read_only is set "
-				     "for the role or the database");
-	}
 	err_set(err, ERR_DB,
 		"the state schema %s is not there and cannot be created: "
 		"SQLSTATE %s",
 		s->schema, sqlstate);
-	memcpy(err->sqlstate, sqlstate, sizeof(sqlstate));
-	return err_hint(err, "let an administrator run the SQL that `pgrekey "
-			     "init --print` prints");
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate);
+	err_hint(err, "let an administrator run the SQL that `pgrekey "
+		      "init --print` prints");
 }
 
 static int
@@ -250,7 +244,12 @@ create(struct state *s, struct err *err)
 	buf_adds(&sql, "COMMIT");
 	rc = pg_exec(s->pg, buf_str(&sql), &why);
 	buf_done(&sql);
-	return rc < 0 ? cannot_make(s, &why, err) : 0;
+	if (rc == 0)
+		return 0;
+	if (!strcmp(why.sqlstate, "25006"))
+		return catalog_refuse_read_only(err);
+	state_refuse_missing(s, why.sqlstate, err);
+	return -1;
 }
 
 static int
@@ -289,8 +288,8 @@ find_version(bool *found, int64_t *version, struct state *s, struct err *err)
 	return 0;
 }
 
-static int
-check_version(struct state *s, int64_t version, struct err *err)
+int
+state_check_version(const struct state *s, int64_t version, struct err *err)
 {
 	if (version == STATE_VERSION)
 		return 0;
@@ -310,7 +309,7 @@ state_find_schema(bool *found, struct state *s, struct err *err)
 
 	if (find_version(found, &version, s, err) < 0)
 		return -1;
-	return *found ? check_version(s, version, err) : 0;
+	return *found ? state_check_version(s, version, err) : 0;
 }
 
 int
@@ -333,5 +332,5 @@ state_prepare(struct state *s, struct err *err)
 	} else if (!found) {
 		version = STATE_VERSION;
 	}
-	return check_version(s, version, err);
+	return state_check_version(s, version, err);
 }

@@ -157,17 +157,35 @@ sql_count(struct buf *sql, const struct sql_view *v)
 	sql_add_where(sql, v->leaf);
 }
 
-void
-sql_labels(struct buf *sql, const struct sql_view *v, size_t column)
+static void
+add_labels(struct buf *sql, const struct sql_view *v, size_t column,
+	const struct range *range)
 {
 	const struct leaf_column *c = &v->leaf->column[column];
 
 	buf_adds(sql, "SELECT ");
 	v->leaf->conf->policy.format->sql_label(sql, c->ref, c->carrier);
-	buf_addf(sql, ", count(*) FROM ONLY %s AS t WHERE true",
-		v->leaf->sql_name);
+	buf_addf(sql, " AS label FROM ONLY %s AS t WHERE ", v->leaf->sql_name);
+	if (range)
+		sql_add_range(sql, range);
+	else
+		buf_adds(sql, "true");
 	sql_add_where(sql, v->leaf);
-	buf_adds(sql, " GROUP BY 1");
+}
+
+/* One TID range scan per range: with OR it would be a scan of the whole. */
+void
+sql_labels(struct buf *sql, const struct sql_view *v, size_t column,
+	const struct range *range, size_t ranges)
+{
+	buf_adds(sql, "SELECT x.label, count(*) FROM (");
+	if (ranges == 0)
+		add_labels(sql, v, column, NULL);
+	for (size_t i = 0; i < ranges; i++) {
+		buf_adds(sql, i ? " UNION ALL " : "");
+		add_labels(sql, v, column, &range[i]);
+	}
+	buf_adds(sql, ") AS x GROUP BY 1");
 }
 
 bool

@@ -43,8 +43,10 @@ struct sql_write {
 void sql_add_range(struct buf *sql, const struct range *r);
 void sql_add_where(struct buf *sql, const struct leaf *leaf);
 
-/* Labels of a column and how often each occurs. */
-void sql_labels(struct buf *sql, const struct sql_view *v, size_t column);
+/* Labels of a column and how often each occurs: in the whole leaf, or in some
+ * ranges of it. */
+void sql_labels(struct buf *sql, const struct sql_view *v, size_t column,
+	const struct range *range, size_t ranges);
 
 /* COPY of every row: what sql_read() selects, without its filter. */
 void sql_copy(struct buf *sql, const struct sql_view *v,

@@ -18,6 +18,14 @@ void state_text(struct buf *ret, const char *schema, const char *sql);
 void state_arg_selection(
 	struct pg_args *args, struct buf *array, const struct selection *sel);
 
+/* Refusals that rotating and checking share. */
+int state_check_version(
+	const struct state *s, int64_t version, struct err *err) MUST_CHECK;
+void state_refuse_missing(
+	const struct state *s, const char *sqlstate, struct err *err);
+int state_check_runs(const struct remarks *to, struct state *s,
+	const struct run_spec *spec, struct err *err) MUST_CHECK;
+
 /* SQL condition: the backend of worker row w is still there. Backends of other
  * roles may hide their start; then the lease decides. */
 #define WORKER_ALIVE                                               \

@@ -83,38 +83,69 @@ rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 
 /* -- labels ---------------------------------------------------------------- */
 
+static void
+tell_label(const struct pg_result *r, int i, label_fn fn, void *ctx)
+{
+	const char *text = pg_text(r, i, 0);
+	struct label l = {.key = "", .values = pg_int(r, i, 1)};
+
+	if (pg_is_null(r, i, 0)) {
+		l.kind = LABEL_NULL;
+	} else if (text[0] == FORMAT_LABEL_KEY) {
+		l.kind = LABEL_SEALED;
+		l.key = text + 1;
+	} else if (text[0] == FORMAT_LABEL_PLAINTEXT) {
+		l.kind = LABEL_PLAINTEXT;
+	} else {
+		l.kind = text[0] == FORMAT_LABEL_RAW ? LABEL_RAW : LABEL_OTHER;
+	}
+	fn(ctx, &l);
+}
+
+static int
+run_labels(
+	struct rows *r, struct pg *pg, label_fn fn, void *ctx, struct err *err)
+{
+	struct pg_result *result;
+
+	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		return rows_unread(r, err);
+	for (int i = 0; i < pg_rows(result); i++)
+		tell_label(result, i, fn, ctx);
+	pg_free(result);
+	return 0;
+}
+
 int
 rows_labels(struct rows *r, struct pg *pg, size_t column, label_fn fn,
 	void *ctx, struct err *err)
 {
-	struct pg_result *result;
-
 	buf_reset(&r->sql);
-	sql_labels(&r->sql, &r->view, column);
-	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return rows_unread(r, err);
-	for (int i = 0; i < pg_rows(result); i++) {
-		const char *text = pg_text(result, i, 0);
-		struct label l = {
-			.key = "",
-			.values = pg_int(result, i, 1),
-		};
+	sql_labels(&r->sql, &r->view, column, NULL, 0);
+	return run_labels(r, pg, fn, ctx, err);
+}
 
-		if (pg_is_null(result, i, 0)) {
-			l.kind = LABEL_NULL;
-		} else if (text[0] == FORMAT_LABEL_KEY) {
-			l.kind = LABEL_SEALED;
-			l.key = text + 1;
-		} else if (text[0] == FORMAT_LABEL_PLAINTEXT) {
-			l.kind = LABEL_PLAINTEXT;
-		} else {
-			l.kind = text[0] == FORMAT_LABEL_RAW ? LABEL_RAW
-							     : LABEL_OTHER;
-		}
-		fn(ctx, &l);
+int
+rows_sample(struct rows *r, struct pg *pg, size_t column,
+	const struct label_sample *sample, struct err *err)
+{
+	struct range place[SAMPLE_PLACES];
+	size_t places =
+		sample->places < SAMPLE_PLACES ? sample->places : SAMPLE_PLACES;
+	int64_t blocks, last = (int64_t)places * SAMPLE_BLOCKS;
+
+	if (rows_blocks(&blocks, pg, r->leaf, err) < 0)
+		return -1;
+	if (blocks <= last)
+		places = 0; /* all of it */
+	for (size_t i = 0; i < places; i++) {
+		uint32_t at = (uint32_t)(blocks * (int64_t)i / (int64_t)places);
+
+		place[i] = (struct range){{at, 0}, {at + SAMPLE_BLOCKS, 0}};
 	}
-	pg_free(result);
-	return 0;
+	buf_reset(&r->sql);
+	sql_labels(&r->sql, &r->view, column, place, places);
+	return run_labels(r, pg, sample->fn, sample->ctx, err);
 }
 
 /* -- a glance -------------------------------------------------------------- */
@@ -261,9 +292,16 @@ rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
 /* -- lengths --------------------------------------------------------------- */
 
 static int
-check_length(struct rows *r, struct pg *pg, size_t column, struct err *err)
+check_length(struct rows *r, struct pg *pg, size_t column,
+	const struct remarks *to, struct err *err)
 {
 	const struct leaf_column *c = &r->leaf->column[column];
+	struct remark about = {
+		.topic = TOPIC_LENGTHS,
+		.target = r->leaf->target,
+		.table = r->leaf->name,
+		.column = c->name,
+	};
 	struct pg_result *result;
 	long long count, longest;
 
@@ -281,17 +319,19 @@ check_length(struct rows *r, struct pg *pg, size_t column, struct err *err)
 		"%lld values of %s would not fit column %s any more: up to "
 		"%lld characters, it holds %d",
 		count, r->leaf->name, c->name, longest, c->max_chars);
-	return err_hint(err,
+	err_hint(err,
 		"ALTER TABLE %s ALTER COLUMN \"%s\" TYPE "
 		"varchar(%lld)",
 		r->leaf->name, c->name, longest);
+	return remark_refuse(to, &about, err);
 }
 
 int
-rows_check_lengths(struct rows *r, struct pg *pg, struct err *err)
+rows_check_lengths(struct rows *r, struct pg *pg, const struct remarks *to,
+	struct err *err)
 {
 	for (size_t i = 0; i < r->leaf->conf->columns; i++) {
-		if (check_length(r, pg, i, err) < 0)
+		if (check_length(r, pg, i, to, err) < 0)
 			return -1;
 	}
 	return 0;

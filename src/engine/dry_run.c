@@ -18,7 +18,7 @@ dry_leaf(struct outcome *ret, struct engine *e, struct pg *pg,
 	if (judge_new(&judge, &e->judge, err) < 0)
 		return -1;
 	r = engine_rows(e, leaf);
-	if (rows_check_lengths(r, pg, err) < 0 ||
+	if (rows_check_lengths(r, pg, NULL, err) < 0 ||
 		inspect_leaf(&in, r, pg, judge, e->o->job.max_findings, err) <
 			0 ||
 		preflight_canary(e, pg, leaf, &refusal, err) < 0)

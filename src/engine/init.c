@@ -1,19 +1,5 @@
-#include "quote.h"
 #include "rotate.h"
 #include <stdlib.h>
-
-static char *
-quoted_schema(const struct rotate_options *o)
-{
-	struct buf b;
-	char *ret;
-
-	buf_init(&b, 1024);
-	quote_ident(&b, o->job.state_schema);
-	ret = xstrdup(buf_str(&b));
-	buf_done(&b);
-	return ret;
-}
 
 static int
 add_grants(struct buf *ret, struct pg *pg, const struct rotate_options *o,
@@ -40,7 +26,7 @@ int
 rotate_init_sql(
 	struct buf *ret, const struct rotate_options *o, struct err *err)
 {
-	char *schema = quoted_schema(o);
+	char *schema = job_quoted_schema(&o->job);
 	struct pg *pg = NULL;
 	bool exists;
 	int rc = -1;
@@ -62,7 +48,7 @@ out:
 int
 rotate_init(const struct rotate_options *o, struct err *err)
 {
-	char *schema = quoted_schema(o);
+	char *schema = job_quoted_schema(&o->job);
 	struct state s = {.schema = schema};
 	int rc;
 

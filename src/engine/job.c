@@ -1,10 +1,24 @@
 #include "job.h"
 #include "keyring.h"
+#include "quote.h"
 
 bool
 job_selects(const struct job *job, size_t target)
 {
 	return !job->selected || job->selected[target];
+}
+
+char *
+job_quoted_schema(const struct job *job)
+{
+	struct buf b;
+	char *ret;
+
+	buf_init(&b, 1024);
+	quote_ident(&b, job->state_schema);
+	ret = xstrdup(buf_str(&b));
+	buf_done(&b);
+	return ret;
 }
 
 const char *

@@ -111,7 +111,7 @@ check_lengths(struct engine *e, struct pg *pg, const struct leaf *leaf,
 	struct err *err)
 {
 	struct rows *r = engine_rows(e, leaf);
-	int rc = rows_check_lengths(r, pg, err);
+	int rc = rows_check_lengths(r, pg, NULL, err);
 
 	rows_free(r);
 	return rc;

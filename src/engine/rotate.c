@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "engine_int.h"
 #include "log.h"
-#include "quote.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,17 +44,12 @@ init_throttle(struct engine *e)
 static void
 engine_init(struct engine *e, const struct rotate_options *o)
 {
-	struct buf schema;
-
 	*e = (struct engine){.o = o};
 	e->started_ms = clock_ms();
 	pthread_mutex_init(&e->mutex, NULL);
 	crew_init(&e->crew, (size_t)o->workers);
 	init_throttle(e);
-	buf_init(&schema, 1024);
-	quote_ident(&schema, o->job.state_schema);
-	e->schema = xstrdup(buf_str(&schema));
-	buf_done(&schema);
+	e->schema = job_quoted_schema(&o->job);
 	spec_make(&e->spec, o, &e->catalog);
 	e->pass = (struct pass_options){
 		.chunk_bytes = o->chunk_bytes,

@@ -152,6 +152,36 @@ tally_judged(struct tally_column *c, const struct judgement *j,
 	}
 }
 
+static enum verdict
+label_verdict(const struct label *l, const char *current)
+{
+	switch (l->kind) {
+	case LABEL_NULL:
+		return VERDICT_NULL;
+	case LABEL_SEALED:
+		return current && !strcmp(l->key, current) ? VERDICT_CURRENT
+							   : VERDICT_OLD;
+	case LABEL_PLAINTEXT:
+		return current ? VERDICT_PLAINTEXT : VERDICT_CURRENT;
+	case LABEL_RAW:
+		return VERDICT_RAW;
+	case LABEL_OTHER:
+		break;
+	}
+	return VERDICT_FOREIGN;
+}
+
+enum verdict
+tally_label(struct tally_column *c, const struct label *l, const char *current)
+{
+	enum verdict v = label_verdict(l, current);
+
+	c->verdict[v] += l->values;
+	if (l->kind == LABEL_SEALED)
+		tally_key(c, slice_str(l->key), l->values);
+	return v;
+}
+
 /* -- by name --------------------------------------------------------------- */
 
 struct named {

@@ -11,38 +11,15 @@ struct quick {
 	int64_t *attention;
 };
 
-static enum verdict
-verdict_of(const struct quick *q, const struct label *l)
-{
-	switch (l->kind) {
-	case LABEL_NULL:
-		return VERDICT_NULL;
-	case LABEL_SEALED:
-		return q->current && !strcmp(l->key, q->current)
-			       ? VERDICT_CURRENT
-			       : VERDICT_OLD;
-	case LABEL_PLAINTEXT:
-		return q->current ? VERDICT_PLAINTEXT : VERDICT_CURRENT;
-	case LABEL_RAW:
-		return VERDICT_RAW;
-	case LABEL_OTHER:
-		break;
-	}
-	return VERDICT_FOREIGN;
-}
-
 static void
 count_label(void *ctx, const struct label *l)
 {
 	struct quick *q = ctx;
-	enum verdict v = verdict_of(q, l);
+	enum verdict v = tally_label(q->column, l, q->current);
 	bool fine =
 		v == VERDICT_NULL || v == VERDICT_CURRENT ||
 		(v == VERDICT_RAW && q->leaf->conf->policy.raw == RAW_ALLOW);
 
-	q->column->verdict[v] += l->values;
-	if (l->kind == LABEL_SEALED)
-		tally_key(q->column, slice_str(l->key), l->values);
 	*q->attention += fine ? 0 : l->values;
 }
 

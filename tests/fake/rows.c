@@ -256,9 +256,10 @@ rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
 }
 
 int
-rows_check_lengths(struct rows *r, struct pg *pg, struct err *err)
+rows_check_lengths(struct rows *r, struct pg *pg, const struct remarks *to,
+	struct err *err)
 {
-	(void)r;
+	(void)r, (void)to;
 	if (fake_enter(pg, "rows_check_lengths", err) < 0)
 		return -1;
 	return fake_leave(pg, err);

@@ -48,16 +48,22 @@ literals_cannot_end_early_whatever_the_server_thinks_of_backslashes(
 }
 
 static const char *
-grouped(int64_t n)
+told(void (*fn)(struct buf *, int64_t), int64_t n)
 {
 	static char kept[64];
 	struct buf b;
 
 	buf_init(&b, sizeof(kept) - 1);
-	text_grouped(&b, n);
+	fn(&b, n);
 	memcpy(kept, b.ptr, b.len + 1);
 	buf_done(&b);
 	return kept;
+}
+
+static const char *
+grouped(int64_t n)
+{
+	return told(text_grouped, n);
 }
 
 static void
@@ -76,6 +82,24 @@ numbers_are_grouped_by_thousands(void **state)
 	assert_string_equal(grouped(-123456), "-123,456");
 	assert_string_equal(grouped(INT64_MAX), "9,223,372,036,854,775,807");
 	assert_string_equal(grouped(INT64_MIN), "-9,223,372,036,854,775,808");
+}
+
+static void
+sizes_and_durations_are_told_in_units_that_fit(void **state)
+{
+	(void)state;
+	assert_string_equal(told(text_bytes, 0), "0 KiB");
+	assert_string_equal(told(text_bytes, 8192), "8 KiB");
+	assert_string_equal(told(text_bytes, 1023 * 1024), "1023 KiB");
+	assert_string_equal(told(text_bytes, 1024 * 1024), "1.0 MiB");
+	assert_string_equal(told(text_bytes, 4404019), "4.2 MiB");
+	assert_string_equal(told(text_bytes, INT64_C(50) << 30), "50 GiB");
+	assert_string_equal(told(text_bytes, INT64_MAX), "8192 PiB");
+	assert_string_equal(told(text_seconds, 0), "0 s");
+	assert_string_equal(told(text_seconds, 59), "59 s");
+	assert_string_equal(told(text_seconds, 60), "1 min");
+	assert_string_equal(told(text_seconds, 3599), "59 min");
+	assert_string_equal(told(text_seconds, 5025), "1 h 23 min");
 }
 
 static void
@@ -104,6 +128,8 @@ main(void)
 		cmocka_unit_test(
 			literals_cannot_end_early_whatever_the_server_thinks_of_backslashes),
 		cmocka_unit_test(numbers_are_grouped_by_thousands),
+		cmocka_unit_test(
+			sizes_and_durations_are_told_in_units_that_fit),
 		cmocka_unit_test(
 			the_clock_never_goes_back_and_sleep_takes_its_time),
 	};

@@ -1,0 +1,176 @@
+/*
+ * The columns of a leaf: those to rotate, and those that are read beside them.
+ */
+#include "catalog_int.h"
+#include "quote.h"
+
+/* A column with its type followed down through domains. typmod is the first
+ * one set on the way. */
+static const char column_sql[] =
+	"WITH RECURSIVE base(attnum, typ, typmod) AS ("
+	" SELECT a.attnum, a.atttypid, a.atttypmod"
+	" FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1::oid"
+	"  AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped"
+	" UNION ALL"
+	" SELECT b.attnum, t.typbasetype,"
+	"  CASE WHEN b.typmod >= 0 THEN b.typmod ELSE t.typtypmod END"
+	" FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ"
+	" WHERE t.typtype = 'd') "
+	"SELECT t.typname, b.typmod, a.attgenerated <> '',"
+	" EXISTS (SELECT FROM pg_catalog.pg_inherits i"
+	"  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = i.inhparent"
+	"  JOIN pg_catalog.pg_attribute pa ON pa.attrelid = i.inhparent"
+	"   AND pa.attnum = ANY (p.partattrs::int2[])"
+	"  WHERE i.inhrelid = a.attrelid AND pa.attname = a.attname),"
+	" EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'"
+	"  AND (k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey)"
+	"   OR k.confrelid = a.attrelid AND a.attnum = ANY (k.confkey))),"
+	" EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indrelid ="
+	"  a.attrelid AND x.indisunique AND a.attnum = ANY"
+	"  (x.indkey::int2[])),"
+	" EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indrelid ="
+	"  a.attrelid AND x.indisprimary AND a.attnum = ANY"
+	"  (x.indkey::int2[])),"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'),"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE') "
+	"FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typ"
+	" AND t.typtype <> 'd'"
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid"
+	" AND a.attnum = b.attnum";
+
+static const char key_sql[] =
+	"SELECT a.attname,"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') "
+	"FROM pg_catalog.pg_index x"
+	" CROSS JOIN LATERAL pg_catalog.unnest(x.indkey::int2[])"
+	"  WITH ORDINALITY AS k(attnum, place)"
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid"
+	"  AND a.attnum = k.attnum "
+	"WHERE x.indrelid = $1::oid AND x.indisprimary"
+	" AND k.place <= x.indnkeyatts ORDER BY k.place";
+
+/* Columns whose names are words of $2, the condition. One too many when a
+ * literal has such a word, but none is missed. */
+static const char asked_sql[] =
+	"SELECT a.attname, true FROM pg_catalog.pg_attribute a"
+	" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+	" AND pg_catalog.lower($2) ~ ('(^|[^[:alnum:]_$])'"
+	"  || pg_catalog.regexp_replace(pg_catalog.lower(a.attname::text),"
+	"   '([^[:alnum:]_])', '\\\\\\1', 'g') || '($|[^[:alnum:]_$])')"
+	" ORDER BY a.attnum";
+
+static bool
+carrier_of(enum carrier *ret, const char *type)
+{
+	static const char *const text[] = {
+		"text", "varchar", "bpchar", "citext"};
+
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+		if (!strcmp(type, text[i])) {
+			*ret = CARRIER_TEXT;
+			return true;
+		}
+	}
+	*ret = strcmp(type, "json") ? CARRIER_JSONB : CARRIER_JSON;
+	return !strcmp(type, "json") || !strcmp(type, "jsonb");
+}
+
+static void
+name_column(struct leaf_column *c, const char *name)
+{
+	struct buf ref;
+
+	c->name = xstrdup(name);
+	buf_init(&ref, 1024);
+	buf_adds(&ref, "t.");
+	quote_ident(&ref, name);
+	c->ref = xstrdup(buf_str(&ref));
+	buf_done(&ref);
+}
+
+static int
+fill_column(struct leaf *leaf, size_t i, const struct pg_result *r,
+	struct loader *load, struct err *err)
+{
+	struct leaf_column *c = &leaf->column[i];
+	struct remark about = {
+		.topic = TOPIC_COLUMNS,
+		.target = load->target,
+		.table = leaf->name,
+		.column = c->name,
+	};
+
+	if (pg_rows(r) == 0) {
+		load->unreadable = true;
+		return catalog_refuse(load, &about, "does not exist", err);
+	}
+	if (catalog_check_column(r, leaf->name, c->name, load, err) < 0)
+		return -1;
+	if (!carrier_of(&c->carrier, pg_text(r, 0, C_TYPE))) {
+		load->unreadable = true;
+		if (catalog_refuse(load, &about,
+			    "is neither text nor varchar, char, citext, json "
+			    "or jsonb",
+			    err) < 0)
+			return -1;
+	}
+	/* The typmod of a character type is its length and four. */
+	if (c->carrier == CARRIER_TEXT && pg_int(r, 0, C_TYPMOD) > 4)
+		c->max_chars = (int)pg_int(r, 0, C_TYPMOD) - 4;
+	leaf->lock_for_update |= pg_bool(r, 0, C_UNIQUE);
+	return catalog_check_privileges(load, leaf, c->name, r, err);
+}
+
+int
+catalog_load_column(
+	struct leaf *leaf, size_t i, struct loader *load, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	int rc;
+
+	name_column(&leaf->column[i], leaf->conf->column[i]);
+	pg_arg_int(&args, leaf->oid);
+	pg_arg_text(&args, leaf->column[i].name);
+	if (pg_query(&r, load->pg, column_sql, &args, err) < 0)
+		return -1;
+	rc = fill_column(leaf, i, r, load, err);
+	pg_free(r);
+	return rc;
+}
+
+/* Names of columns, and whether each may be read. */
+static int
+load_names(char ***ret, const struct leaf *leaf, struct loader *load,
+	const char *sql, const char *condition, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	int rc = 0;
+
+	pg_arg_int(&args, leaf->oid);
+	if (condition)
+		pg_arg_text(&args, condition);
+	if (pg_query(&r, load->pg, sql, &args, err) < 0)
+		return -1;
+	*ret = xcalloc((size_t)pg_rows(r) + 1, sizeof(**ret));
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+		(*ret)[i] = xstrdup(pg_text(r, i, 0));
+		if (!pg_bool(r, i, 1))
+			rc = catalog_missing(
+				load, "SELECT", (*ret)[i], leaf, err);
+	}
+	pg_free(r);
+	return rc;
+}
+
+int
+catalog_load_names(struct leaf *leaf, struct loader *load, struct err *err)
+{
+	const char *where = leaf->conf->where;
+
+	if (where &&
+		load_names(&leaf->asked, leaf, load, asked_sql, where, err) < 0)
+		return -1;
+	return load_names(&leaf->key, leaf, load, key_sql, NULL, err);
+}

@@ -29,6 +29,9 @@ void outcome_done(struct outcome *ret, const struct job *job);
 void finding_done(struct finding *f);
 /* Copies the finding; its verdict is static text. */
 void outcome_add_finding(struct outcome *ret, const struct finding *f);
+/* Adds what the tallies count as findings to the total, and, left_too, what is
+ * still to be rewritten. */
+void outcome_count(struct outcome *ret, const struct job *job, bool left_too);
 /* Notes why it stopped early; returns ERR_STOPPED. */
 int outcome_stopped(struct outcome *ret, const char *why);
 /* The time it took, by a monotonic clock reading of its start. */

@@ -175,10 +175,16 @@ int rows_sweep(struct rows *r, struct pg *pg, rows_fn fn, void *ctx,
 struct copy_range {
 	const struct range *range;
 	double sample;
+	bool limited; /* look for values above max_value_bytes first */
 };
 
 int rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	rows_fn fn, void *ctx, struct err *err) MUST_CHECK;
+
+/* False if no value of the leaf, as it is now, can be above max_value_bytes:
+ * asking each costs the server a quarter of its time. */
+int rows_may_be_oversize(bool *ret, struct pg *pg, const struct leaf *leaf,
+	struct err *err) MUST_CHECK;
 
 /* Size of the leaf now. */
 int rows_blocks(int64_t *ret, struct pg *pg, const struct leaf *leaf,

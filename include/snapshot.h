@@ -4,7 +4,7 @@
 #ifndef PGREKEY_SNAPSHOT_H
 #define PGREKEY_SNAPSHOT_H
 
-#include "pg.h"
+#include "catalog.h"
 
 #define SNAPSHOT_ID 64
 
@@ -15,5 +15,10 @@ int snapshot_take(
 /* Begins a read-only transaction under that snapshot, or, where id is empty,
  * under one of its own. */
 int snapshot_share(struct pg *pg, const char *id, struct err *err) MUST_CHECK;
+/* To be asked behind a look at the leaf, whose lock it needs: was that the leaf
+ * of the snapshot? TRUNCATE, and ALTER TABLE where it rewrites, leave nothing
+ * for older snapshots to see. */
+int snapshot_shows(bool *ret, struct pg *pg, const struct leaf *leaf,
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -152,6 +152,7 @@ int state_prove_end(struct state *s, struct err *err) MUST_CHECK;
 /* A view; what it points into is the caller's. */
 struct finding {
 	uint32_t leaf;
+	size_t target;     /* index of its configured table; not stored */
 	const char *table; /* schema.table */
 	const char *column;
 	const char *row; /* JSON object: primary key or ctid */

@@ -15,7 +15,8 @@
 struct key_count {
 	char *id;
 	int64_t values;
-	uint64_t oldest, newest; /* tokens' times; newest 0: none known */
+	bool timed;              /* the next two are known */
+	uint64_t oldest, newest; /* tokens' times */
 };
 
 /* Distinct key ids counted apart; labels are data and may be anything. */

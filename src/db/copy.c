@@ -120,6 +120,7 @@ struct leaf_copy {
 	rows_fn fn;
 	void *ctx;
 	struct window row;
+	bool limited; /* the second field has the oversize bits */
 	bool broken;
 };
 
@@ -128,13 +129,14 @@ leaf_row(void *ctx, const struct slice *field)
 {
 	struct leaf_copy *x = ctx;
 
-	if (field[0].len != 6 || field[1].len != 4) {
+	if (field[0].len != 6 || (x->limited && field[1].len != 4)) {
 		x->broken = true;
 		return false;
 	}
 	window_reset(&x->row, x->row.columns);
-	window_put(&x->row, rows_tid(field[0]), rows_be32(field[1].ptr),
-		field + 2);
+	window_put(&x->row, rows_tid(field[0]),
+		x->limited ? rows_be32(field[1].ptr) : 0,
+		field + 1 + x->limited);
 	return x->fn(x->ctx, &x->row);
 }
 
@@ -142,15 +144,15 @@ int
 rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	rows_fn fn, void *ctx, struct err *err)
 {
-	struct leaf_copy x = {.fn = fn, .ctx = ctx};
+	struct leaf_copy x = {.fn = fn, .ctx = ctx, .limited = part->limited};
 	int rc;
 
 	window_init(&x.row);
 	x.row.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_copy(&r->sql, &r->view, part);
-	rc = copy_rows(
-		pg, buf_str(&r->sql), x.row.columns + 2, leaf_row, &x, err);
+	rc = copy_rows(pg, buf_str(&r->sql), x.row.columns + 1 + part->limited,
+		leaf_row, &x, err);
 	window_done(&x.row);
 	if (rc == 0 && x.broken)
 		return err_set(err, ERR_BUG, "COPY sent what is no row");

@@ -14,38 +14,74 @@ static const char lock_modes[] = "{RowShareLock,RowExclusiveLock,"
 				 "ShareRowExclusiveLock,ExclusiveLock,"
 				 "AccessExclusiveLock}";
 
-/* A prepared transaction has no pid, but its locks and its name. */
+/* A prepared transaction has no pid, but its locks and its name. Partitions of
+ * an open transaction show to nobody else, but its lock on the parent does.
+ * Who adds a child or attaches a partition holds VACUUM's lock on the parent
+ * and an exclusive one on the child. */
 static const char holders_sql[] =
+	"WITH RECURSIVE tree(oid) AS ("
+	"SELECT pg_catalog.unnest($1::bigint[])::oid UNION"
+	" SELECT i.inhparent FROM pg_catalog.pg_inherits AS i"
+	" JOIN tree ON i.inhrelid = tree.oid) "
 	"SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks AS l"
 	" WHERE l.locktype = 'relation' AND l.granted AND l.database ="
 	" (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname ="
-	" pg_catalog.current_database()) AND l.relation::bigint = ANY ($1)"
-	" AND l.mode = ANY ($2::text[])"
+	" pg_catalog.current_database())"
+	" AND l.relation IN (SELECT tree.oid FROM tree)"
+	" AND (l.mode = ANY ($2::text[]) OR"
+	" l.mode = 'ShareUpdateExclusiveLock' AND EXISTS ("
+	"SELECT FROM pg_catalog.pg_locks AS x WHERE x.virtualtransaction ="
+	" l.virtualtransaction AND x.locktype = 'relation' AND x.granted"
+	" AND x.mode = 'AccessExclusiveLock'))"
 	" AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()";
 
 static const char waiting_sql[] =
-	"SELECT DISTINCT l.virtualtransaction, l.pid,"
-	" coalesce(a.usename::text, 'a prepared transaction'),"
+	"SELECT DISTINCT l.virtualtransaction, l.pid, a.usename,"
 	" extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)"
-	" ::bigint FROM pg_catalog.pg_locks AS l LEFT JOIN"
-	" pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
+	" ::bigint, p.gid FROM pg_catalog.pg_locks AS l"
+	" LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
+	" LEFT JOIN pg_catalog.pg_locks AS x ON l.pid IS NULL AND"
+	" x.virtualtransaction = l.virtualtransaction AND"
+	" x.locktype = 'transactionid' LEFT JOIN pg_catalog.pg_prepared_xacts"
+	" AS p ON p.transaction = x.transactionid"
 	" WHERE l.virtualtransaction = ANY ($1::text[]) AND l.granted";
 
 static void
-name_holder(char who[256], const struct pg_result *r)
+name_holder(struct buf *b, const struct pg_result *r, int i)
 {
-	int more = pg_rows(r) - 1;
-	char age[32] = "", others[48] = "";
+	if (pg_is_null(r, i, 1)) {
+		buf_addf(b, "prepared transaction '%s'", pg_text(r, i, 4));
+		return;
+	}
+	buf_addf(b, "pid %s (%s", pg_text(r, i, 1), pg_text(r, i, 2));
+	if (!pg_is_null(r, i, 3))
+		buf_addf(b, ", for %s s", pg_text(r, i, 3));
+	buf_addc(b, ')');
+}
 
-	if (!pg_is_null(r, 0, 3))
-		snprintf(age, sizeof(age), ", for %s s", pg_text(r, 0, 3));
-	if (more > 0)
-		snprintf(others, sizeof(others), " and %d more", more);
-	if (pg_is_null(r, 0, 1))
-		snprintf(who, 256, "a prepared transaction%s", others);
-	else
-		snprintf(who, 256, "pid %s (%.64s%s)%s", pg_text(r, 0, 1),
-			pg_text(r, 0, 2), age, others);
+/* As many as there is room for. */
+static void
+name_holders(char who[256], const struct pg_result *r)
+{
+	int rows = pg_rows(r);
+	size_t used = 0;
+	struct buf b;
+
+	who[0] = '\0';
+	buf_init(&b, 1024);
+	for (int i = 0; i < rows; i++) {
+		buf_reset(&b);
+		buf_adds(&b, i ? ", " : "");
+		name_holder(&b, r, i);
+		if (used + b.len + sizeof(" and 1000000 more") > 256) {
+			snprintf(who + used, 256 - used, " and %d more",
+				rows - i);
+			break;
+		}
+		memcpy(who + used, buf_str(&b), b.len + 1);
+		used += b.len;
+	}
+	buf_done(&b);
 }
 
 /* {"3/12","-1/740"}: the names hold digits, a sign and a slash only. */
@@ -84,9 +120,7 @@ still_there(bool *ret, struct state *s, const char *list, char who[256],
 	if (pg_query(&r, s->pg, waiting_sql, &args, err) < 0)
 		return -1;
 	*ret = pg_rows(r) > 0;
-	who[0] = '\0';
-	if (*ret)
-		name_holder(who, r);
+	name_holders(who, r);
 	pg_free(r);
 	return 0;
 }
@@ -131,29 +165,34 @@ state_fence(struct state *s, const struct selection *sel,
 
 /* -- on a standby ---------------------------------------------------------- */
 
+/* A standby does not know which tables the primary's transactions write to,
+ * and its snapshots do not list them, but bound them: none below xmin runs. */
 static int
-still_running(bool *ret, struct state *s, const char *list, char who[256],
+still_running(bool *ret, struct state *s, const char *next, char who[256],
 	struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
 
-	pg_arg_text(&args, list);
+	pg_arg_text(&args, next);
 	if (pg_query(&r, s->pg,
-		    "SELECT count(*) FROM pg_catalog.pg_snapshot_xip("
-		    "pg_catalog.pg_current_snapshot()) AS x(id)"
-		    " WHERE x.id = ANY ($1::xid8[])",
+		    "SELECT x.min < $1::text::xid8, x.min FROM (SELECT"
+		    " pg_catalog.pg_snapshot_xmin("
+		    "pg_catalog.pg_current_snapshot())) AS x(min)",
 		    &args, err) < 0)
 		return -1;
-	*ret = pg_int(r, 0, 0) > 0;
+	*ret = pg_bool(r, 0, 0);
 	who[0] = '\0';
 	if (*ret)
-		snprintf(who, 256, "%s of the primary's transactions",
-			pg_text(r, 0, 0));
+		snprintf(who, 256,
+			"a transaction of the primary (%s or a later one)",
+			pg_text(r, 0, 1));
 	pg_free(r);
 	return 0;
 }
 
+/* age() counts from the next transaction that nobody has heard of. The newest
+ * that did write may be above the snapshot's xmax. */
 int
 state_fence_standby(struct state *s, const struct fence_wait *wait,
 	char who[256], struct err *err)
@@ -163,9 +202,9 @@ state_fence_standby(struct state *s, const struct fence_wait *wait,
 
 	who[0] = '\0';
 	if (pg_query(&r, s->pg,
-		    "SELECT coalesce(pg_catalog.array_agg(x.id), '{}')::text"
-		    " FROM pg_catalog.pg_snapshot_xip("
-		    "pg_catalog.pg_current_snapshot()) AS x(id)",
+		    "SELECT x.max::text::bigint + pg_catalog.age(x.max::xid)"
+		    " FROM (SELECT pg_catalog.pg_snapshot_xmax("
+		    "pg_catalog.pg_current_snapshot())) AS x(max)",
 		    NULL, err) < 0)
 		return -1;
 	rc = wait_for(s, pg_text(r, 0, 0), still_running, wait, who, err);

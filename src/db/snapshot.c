@@ -20,6 +20,26 @@ snapshot_take(char id[SNAPSHOT_ID], struct pg *pg, struct err *err)
 	return 0;
 }
 
+/* pg_class is as the snapshot has it; the function knows better. */
+int
+snapshot_shows(
+	bool *ret, struct pg *pg, const struct leaf *leaf, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	pg_arg_int(&args, leaf->oid);
+	if (pg_query(&r, pg,
+		    "SELECT c.relfilenode = pg_catalog.pg_relation_filenode("
+		    "c.oid) FROM pg_catalog.pg_class AS c"
+		    " WHERE c.oid = $1::oid",
+		    &args, err) < 0)
+		return -1;
+	*ret = pg_rows(r) > 0 && !pg_is_null(r, 0, 0) && pg_bool(r, 0, 0);
+	pg_free(r);
+	return 0;
+}
+
 int
 snapshot_share(struct pg *pg, const char *id, struct err *err)
 {

@@ -42,10 +42,11 @@ add_oversize(struct buf *sql, const struct leaf *leaf, size_t column)
 }
 
 static void
-add_value(struct buf *sql, const struct sql_view *v, size_t column)
+add_value(
+	struct buf *sql, const struct sql_view *v, size_t column, bool limited)
 {
 	bool filter = !v->everything && v->leaf->conf->columns > 1;
-	bool limit = may_be_oversize(v->leaf, column);
+	bool limit = limited && may_be_oversize(v->leaf, column);
 
 	buf_adds(sql, ", ");
 	if (!filter && !limit) {
@@ -99,19 +100,20 @@ add_filter(struct buf *sql, const struct sql_view *v)
 }
 
 static void
-add_select(struct buf *sql, const struct sql_view *v)
+add_select(struct buf *sql, const struct sql_view *v, bool limited)
 {
 	buf_adds(sql, "SELECT t.ctid");
-	add_oversize_bits(sql, v->leaf);
+	if (limited)
+		add_oversize_bits(sql, v->leaf);
 	for (size_t i = 0; i < v->leaf->conf->columns; i++)
-		add_value(sql, v, i);
+		add_value(sql, v, i, limited);
 	buf_addf(sql, " FROM ONLY %s AS t", v->leaf->sql_name);
 }
 
 void
 sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 {
-	add_select(sql, v);
+	add_select(sql, v, true);
 	buf_adds(sql, " WHERE ");
 	if (range) {
 		sql_add_range(sql, range);
@@ -126,7 +128,7 @@ sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part)
 {
 	buf_adds(sql, "COPY (");
-	add_select(sql, v);
+	add_select(sql, v, part->limited);
 	if (part->sample > 0)
 		buf_addf(sql, " TABLESAMPLE SYSTEM (%g)", part->sample);
 	buf_adds(sql, " WHERE ");

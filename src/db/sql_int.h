@@ -48,7 +48,8 @@ void sql_add_where(struct buf *sql, const struct leaf *leaf);
 void sql_labels(struct buf *sql, const struct sql_view *v, size_t column,
 	const struct range *range, size_t ranges);
 
-/* COPY of every row: what sql_read() selects, without its filter. */
+/* COPY of every row: what sql_read() selects, without its filter, and without
+ * the bits where no limit was asked for. */
 void sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part);
 

@@ -169,6 +169,32 @@ rows_blocks(
 	return 0;
 }
 
+/* What both compressors can make of a value at most, rounded up. */
+#define COMPRESSION_MAX 256
+
+int
+rows_may_be_oversize(
+	bool *ret, struct pg *pg, const struct leaf *leaf, struct err *err)
+{
+	int64_t limit = (int64_t)leaf->conf->policy.max_value_bytes;
+	struct pg_args args = {0};
+	struct pg_result *result;
+	int64_t bytes = BLOCK_BYTES; /* in the page itself */
+
+	pg_arg_int(&args, leaf->oid);
+	if (pg_query(&result, pg,
+		    "SELECT coalesce(pg_catalog.pg_relation_size(nullif("
+		    "c.reltoastrelid, 0)), 0) FROM pg_catalog.pg_class AS c"
+		    " WHERE c.oid = $1::oid",
+		    &args, err) < 0)
+		return -1;
+	if (pg_rows(result) > 0 && pg_int(result, 0, 0) > bytes)
+		bytes = pg_int(result, 0, 0);
+	pg_free(result);
+	*ret = bytes > limit / COMPRESSION_MAX;
+	return 0;
+}
+
 int
 rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 {

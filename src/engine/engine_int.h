@@ -193,9 +193,6 @@ int preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 int dry_run(struct outcome *ret, struct engine *e, struct pg *pg,
 	struct err *err) MUST_CHECK;
 
-/* Adds what the tallies count as findings to the total, and, left_too, what is
- * still to be rewritten. */
-void outcome_count(struct outcome *ret, const struct job *job, bool left_too);
 /* Reads the numbers and findings of the run. */
 int outcome_gather(struct outcome *ret, struct engine *e, struct state *s,
 	struct err *err) MUST_CHECK;

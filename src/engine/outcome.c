@@ -20,6 +20,7 @@ outcome_add_finding(struct outcome *ret, const struct finding *f)
 		ret->finding, (ret->findings + 1) * sizeof(*ret->finding));
 	ret->finding[ret->findings++] = (struct finding){
 		.leaf = f->leaf,
+		.target = f->target,
 		.table = xstrdup(f->table),
 		.column = xstrdup(f->column),
 		.row = xstrdup(f->row),

@@ -6,6 +6,7 @@
  */
 #include "engine_int.h"
 #include "log.h"
+#include "snapshot.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,9 +57,10 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 {
 	struct engine *e = w->e;
 
-	for (size_t i = 0; i < e->catalog.leaves; i++) {
+	for (size_t i = 0; i < e->catalog.leaves && !p->relist; i++) {
 		const struct leaf *leaf = &e->catalog.leaf[i];
 		struct rows *r;
+		bool shown;
 		int rc;
 
 		if (!engine_selects(e, leaf))
@@ -70,8 +72,9 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 		rc = inspect_leaf(&p->leaf[p->count++], r, w->pg, w->judge,
 			e->o->job.max_findings, err);
 		rows_free(r);
-		if (rc < 0)
+		if (rc < 0 || snapshot_shows(&shown, w->pg, leaf, err) < 0)
 			return -1;
+		p->relist = !shown;
 	}
 	return 0;
 }

@@ -38,7 +38,7 @@ static void
 add_key(struct buf *b, const struct key_count *k, bool *any)
 {
 	add_item(b, k->id, k->values, any);
-	if (k->newest == 0)
+	if (!k->timed)
 		return;
 	buf_adds(b, " (");
 	add_date(b, k->oldest);
@@ -75,6 +75,10 @@ add_column(struct buf *b, const struct target *t, size_t column,
 	text_name(b, t->table);
 	buf_addc(b, '.');
 	text_name(b, t->column[column]);
+	if (t->where) {
+		buf_adds(b, " where ");
+		text_name(b, t->where);
+	}
 	add_verdicts(b, c);
 	for (size_t k = 0; k < c->keys; k++) {
 		buf_adds(b, any ? "" : "  by key: ");

@@ -34,7 +34,7 @@ add_times(struct json *j, const struct tally_column *c)
 {
 	json_object(j, "times");
 	for (size_t k = 0; k < c->keys; k++) {
-		if (c->key[k].newest == 0)
+		if (!c->key[k].timed)
 			continue;
 		json_object(j, c->key[k].id);
 		report_json_time(j, "oldest", c->key[k].oldest);
@@ -85,6 +85,8 @@ add_table(struct json *j, const struct target *t,
 	json_object(j, NULL);
 	json_string(j, "label", t->label);
 	json_string(j, "name", buf_str(&name));
+	if (t->where)
+		json_string(j, "where", t->where);
 	json_array(j, "columns");
 	for (size_t c = 0; c < t->columns; c++)
 		add_column(j, t->column[c], &column[c], rotated);

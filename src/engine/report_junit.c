@@ -7,7 +7,8 @@
 #include "text.h"
 #include <stdio.h>
 
-/* XML has no way to write most control characters: they become "?". */
+/* XML has no way to write most control characters, U+FFFE and U+FFFF: they
+ * become "?". */
 static void
 add_xml(struct buf *b, const char *text)
 {
@@ -16,6 +17,12 @@ add_xml(struct buf *b, const char *text)
 	buf_init(&clean, SIZE_MAX);
 	text_name(&clean, text);
 	for (const char *p = buf_str(&clean); *p; p++) {
+		if (!strncmp(p, "\xef\xbf\xbe", 3) ||
+			!strncmp(p, "\xef\xbf\xbf", 3)) {
+			buf_addc(b, '?');
+			p += 2;
+			continue;
+		}
 		switch (*p) {
 		case '<':
 			buf_adds(b, "&lt;");
@@ -84,23 +91,16 @@ is_readable(enum verdict v)
 	}
 }
 
-static bool
-is_fine(enum verdict v, const struct policy *policy)
-{
-	return v == VERDICT_NULL || v == VERDICT_CURRENT ||
-	       (v == VERDICT_RAW && policy->raw == RAW_ALLOW);
-}
-
 /* The findings of a column whose verdict is of that kind. */
 static void
-add_lines(struct buf *b, const struct outcome *facts, const char *column,
-	bool readable)
+add_lines(struct buf *b, const struct outcome *facts, size_t target,
+	const char *column, bool readable)
 {
 	for (size_t i = 0; i < facts->findings; i++) {
 		const struct finding *f = &facts->finding[i];
 		enum verdict v;
 
-		if (strcmp(f->column, column) != 0 ||
+		if (f->target != target || strcmp(f->column, column) != 0 ||
 			!verdict_find(&v, f->verdict) ||
 			is_readable(v) != readable)
 			continue;
@@ -115,19 +115,18 @@ add_lines(struct buf *b, const struct outcome *facts, const char *column,
 	}
 }
 
-/* Counts the values that fail a check. */
+/* Counts the values that fail a check. What opens may still be wrong in ways
+ * that its verdict does not show: an old envelope within a current one. */
 static int64_t
-failing(const struct tally_column *c, const struct policy *policy,
-	bool readable)
+failing(const struct tally_column *c, bool readable)
 {
-	int64_t sum = 0;
+	int64_t unreadable = 0;
 
 	for (int v = 0; v < VERDICTS; v++) {
-		if (!is_fine((enum verdict)v, policy) &&
-			is_readable((enum verdict)v) == readable)
-			sum += c->verdict[v];
+		if (!is_readable((enum verdict)v))
+			unreadable += c->verdict[v];
 	}
-	return sum;
+	return readable ? c->findings + c->left - unreadable : unreadable;
 }
 
 struct check {
@@ -141,22 +140,25 @@ static const struct check checks[] = {
 };
 
 static void
-check_column(struct suite *s, const struct outcome *facts,
-	const struct target *t, const struct tally_column *c, size_t column)
+check_column(struct suite *s, const struct verify_outcome *outcome,
+	const struct job *job, size_t target, size_t column)
 {
+	const struct tally_column *c = &outcome->facts.tally[target][column];
+	const struct target *t = &job->target[target];
 	char class[300], name[300], message[100];
 	struct buf lines;
 
 	snprintf(class, sizeof(class), "%.140s.%.140s", t->schema, t->table);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		int64_t n = failing(c, &t->policy, checks[i].readable);
+		int64_t n = failing(c, checks[i].readable);
 
 		snprintf(name, sizeof(name), "%.200s: %s", t->column[column],
 			checks[i].name);
 		snprintf(message, sizeof(message), "%lld values do not",
 			(long long)n);
 		buf_init(&lines, SIZE_MAX);
-		add_lines(&lines, facts, t->column[column], checks[i].readable);
+		add_lines(&lines, &outcome->facts, target, t->column[column],
+			checks[i].readable);
 		add_case(s, class, name, n > 0 ? message : NULL,
 			buf_str(&lines));
 		buf_done(&lines);
@@ -209,12 +211,20 @@ check_discovered(struct suite *s, const struct discover_outcome *d)
 
 	buf_init(&lines, SIZE_MAX);
 	for (size_t t = 0; t < d->tables; t++) {
-		for (size_t c = 0; c < d->table[t].columns; c++)
-			buf_addf(&lines, "%s.%s.%s\n", d->table[t].schema,
-				d->table[t].table, d->table[t].column[c].name);
+		for (size_t c = 0; c < d->table[t].columns; c++) {
+			add_xml(&lines, d->table[t].schema);
+			buf_addc(&lines, '.');
+			add_xml(&lines, d->table[t].table);
+			buf_addc(&lines, '.');
+			add_xml(&lines, d->table[t].column[c].name);
+			buf_addc(&lines, '\n');
+		}
 	}
-	for (size_t i = 0; i < d->unreads; i++)
-		buf_addf(&lines, "not read: %s\n", d->unread[i].table);
+	for (size_t i = 0; i < d->unreads; i++) {
+		buf_adds(&lines, "not read: ");
+		add_xml(&lines, d->unread[i].table);
+		buf_addc(&lines, '\n');
+	}
 	snprintf(message, sizeof(message),
 		"%lld columns hold envelopes, %zu tables could not be read",
 		(long long)d->columns, d->unreads);
@@ -233,14 +243,11 @@ report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 
 	buf_init(&cases, SIZE_MAX);
 	for (size_t t = 0; t < o->job.targets; t++) {
-		const struct target *target = &o->job.target[t];
-
 		/* Whether a key may go says nothing about the others. */
 		if (!job_selects(&o->job, t) || o->retires > 0)
 			continue;
-		for (size_t c = 0; c < target->columns; c++)
-			check_column(&s, &outcome->facts, target,
-				&outcome->facts.tally[t][c], c);
+		for (size_t c = 0; c < o->job.target[t].columns; c++)
+			check_column(&s, outcome, &o->job, t, c);
 	}
 	check_keys(&s, outcome, o);
 	check_proof(&s, outcome, status);

@@ -83,6 +83,17 @@ find_key(struct tally_column *c, const char *id)
 	return NULL;
 }
 
+/* Nearly always: a name that was spelled already. */
+static struct key_count *
+find_as_it_is(struct tally_column *c, struct slice id)
+{
+	for (size_t i = 0; i < c->keys; i++) {
+		if (slice_eq(slice_str(c->key[i].id), id))
+			return &c->key[i];
+	}
+	return NULL;
+}
+
 static struct key_count *
 new_key(struct tally_column *c, const char *id)
 {
@@ -95,22 +106,22 @@ new_key(struct tally_column *c, const char *id)
 		return k;
 	c->key = xrealloc(c->key, (c->keys + 1) * sizeof(*c->key));
 	k = &c->key[c->keys++];
-	k->id = xstrdup(id);
-	k->values = 0;
-	k->oldest = k->newest = 0;
+	*k = (struct key_count){.id = xstrdup(id)};
 	return k;
 }
 
 static struct key_count *
 count_key(struct tally_column *c, struct slice id, int64_t values)
 {
+	struct key_count *k = find_as_it_is(c, id);
 	char name[TALLY_KEY_MAX + 1];
-	struct key_count *k;
 
-	spell_id(name, id);
-	k = find_key(c, name);
-	if (!k)
-		k = new_key(c, name);
+	if (!k) {
+		spell_id(name, id);
+		k = find_key(c, name);
+		if (!k)
+			k = new_key(c, name);
+	}
 	k->values += values;
 	return k;
 }
@@ -124,10 +135,11 @@ tally_key(struct tally_column *c, struct slice id, int64_t values)
 static void
 widen(struct key_count *k, uint64_t oldest, uint64_t newest)
 {
-	if (k->newest == 0 || oldest < k->oldest)
+	if (!k->timed || oldest < k->oldest)
 		k->oldest = oldest;
-	if (newest > k->newest)
+	if (!k->timed || newest > k->newest)
 		k->newest = newest;
+	k->timed = true;
 }
 
 void
@@ -263,7 +275,7 @@ tally_merge(struct tally_column *ret, const struct tally_column *c)
 	for (size_t i = 0; i < c->keys; i++) {
 		const struct key_count *k = &c->key[i];
 
-		if (k->newest > 0)
+		if (k->timed)
 			widen(count_key(ret, slice_str(k->id), 0), k->oldest,
 				k->newest);
 	}

@@ -34,6 +34,7 @@ verify_next(struct unit *ret, struct verify *v)
 		 * grown. */
 		*ret = (struct unit){
 			.leaf = &v->catalog.leaf[v->leaf],
+			.limited = v->limited[v->leaf],
 			.range = {{(uint32_t)v->block, 0},
 				{last ? UINT32_MAX : (uint32_t)end, 0}},
 			.blocks = last ? v->blocks[v->leaf] - v->block
@@ -49,13 +50,19 @@ verify_next(struct unit *ret, struct verify *v)
 static int
 measure(struct verify *v, struct pg *pg, struct err *err)
 {
+	const struct leaf *leaf;
+
 	v->blocks = xcalloc(v->catalog.leaves + 1, sizeof(*v->blocks));
+	v->limited = xcalloc(v->catalog.leaves + 1, sizeof(*v->limited));
 	for (size_t i = 0; i < v->catalog.leaves; i++) {
 		if (!job_selects(&v->o->job, v->catalog.leaf[i].target))
 			continue;
-		if (rows_blocks(&v->blocks[i], pg, &v->catalog.leaf[i], err) <
-			0)
+		leaf = &v->catalog.leaf[i];
+		if (rows_blocks(&v->blocks[i], pg, leaf, err) < 0 ||
+			rows_may_be_oversize(&v->limited[i], pg, leaf, err) < 0)
 			return -1;
+		/* Later snapshots may have what is not there yet. */
+		v->limited[i] |= v->o->snapshot_range;
 		v->all_blocks += v->blocks[i];
 	}
 	return 0;
@@ -105,6 +112,42 @@ take_snapshot(struct verify *v, struct pg *pg, struct err *err)
 	catalog_done(&v->catalog);
 	return catalog_load(
 		&v->catalog, pg, job->target, job->targets, CATALOG_READ, err);
+}
+
+/* Without partitions, not even the column's name was checked. */
+static int
+check_leaves(const struct verify *v, struct err *err)
+{
+	const struct job *job = &v->o->job;
+
+	for (size_t t = 0; t < job->targets; t++) {
+		bool found = !job_selects(job, t);
+
+		for (size_t i = 0; i < v->catalog.leaves && !found; i++)
+			found = v->catalog.leaf[i].target == t;
+		if (!found)
+			return err_set(err, ERR_USAGE,
+				"table %s.%s has no partition: there is "
+				"nothing to look at",
+				job->target[t].schema, job->target[t].table);
+	}
+	return 0;
+}
+
+int
+verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
+{
+	bool shown;
+
+	if (snapshot_shows(&shown, pg, leaf, err) < 0)
+		return -1;
+	if (shown)
+		return 0;
+	err_set(err, ERR_DB,
+		"%s was rewritten or truncated behind the snapshot, which "
+		"shows it empty now",
+		leaf->name);
+	return err_hint(err, "run it again");
 }
 
 /* -- the readers ----------------------------------------------------------- */
@@ -226,7 +269,8 @@ look(struct verify *v, struct pg *pg, struct err *err)
 		wait_for_writers(v, pg, err) < 0)
 		return -1;
 	v->ret->standby = v->catalog.standby;
-	if (take_snapshot(v, pg, err) < 0 || measure(v, pg, err) < 0)
+	if (take_snapshot(v, pg, err) < 0 || check_leaves(v, err) < 0 ||
+		measure(v, pg, err) < 0)
 		return -1;
 	if ((v->o->quick ? verify_quick(v, pg, err) : read_all(v, err)) < 0)
 		return -1;
@@ -256,6 +300,7 @@ verify_done(struct verify *v)
 	crew_done(&v->crew);
 	pthread_mutex_destroy(&v->mutex);
 	free(v->blocks);
+	free(v->limited);
 	free(v->watch);
 }
 

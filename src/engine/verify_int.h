@@ -11,7 +11,7 @@
 #include "verify.h"
 
 /* Blocks that a reader takes at a time. */
-#define UNIT_BLOCKS 4096
+#define UNIT_BLOCKS 1024
 
 /* One per process. What is above the mutex does not change while readers
  * run. */
@@ -19,6 +19,7 @@ struct verify {
 	const struct verify_options *o;
 	struct catalog catalog;
 	int64_t *blocks; /* per leaf, as the snapshot has them */
+	bool *limited;   /* per leaf: values may be too large to fetch */
 	int64_t all_blocks;
 	char snapshot[SNAPSHOT_ID]; /* exported; empty: each unit has its own */
 	uint32_t *watch;            /* per key of the ring */
@@ -43,6 +44,7 @@ struct verify {
 struct unit {
 	const struct leaf *leaf;
 	struct range range;
+	bool limited;
 	int64_t blocks;
 };
 
@@ -75,6 +77,11 @@ void reader_merge(struct reader *r);
 /* -- verify_quick.c -------------------------------------------------------- */
 
 int verify_quick(struct verify *v, struct pg *pg, struct err *err) MUST_CHECK;
+
+/* An error if the leaf was not what the snapshot should have shown; to be
+ * asked behind a look at it. */
+int verify_shows(
+	struct pg *pg, const struct leaf *leaf, struct err *err) MUST_CHECK;
 
 /* The next unit; false when there is none. */
 bool verify_next(struct unit *ret, struct verify *v);

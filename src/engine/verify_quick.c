@@ -8,7 +8,6 @@ struct quick {
 	struct tally_column *column;
 	const struct leaf *leaf;
 	const char *current; /* key id, or NULL: plaintext */
-	int64_t *attention;
 };
 
 static void
@@ -20,7 +19,7 @@ count_label(void *ctx, const struct label *l)
 		v == VERDICT_NULL || v == VERDICT_CURRENT ||
 		(v == VERDICT_RAW && q->leaf->conf->policy.raw == RAW_ALLOW);
 
-	*q->attention += fine ? 0 : l->values;
+	q->column->findings += fine ? 0 : l->values;
 }
 
 int
@@ -28,10 +27,7 @@ verify_quick(struct verify *v, struct pg *pg, struct err *err)
 {
 	struct rows_options options = {.everything = true};
 	struct outcome *facts = &v->ret->facts;
-	struct quick q = {
-		.current = job_current_key(&v->o->job),
-		.attention = &facts->total_findings,
-	};
+	struct quick q = {.current = job_current_key(&v->o->job)};
 	int rc = 0;
 
 	for (size_t i = 0; i < v->catalog.leaves && rc == 0; i++) {
@@ -46,6 +42,9 @@ verify_quick(struct verify *v, struct pg *pg, struct err *err)
 			rc = rows_labels(r, pg, c, count_label, &q, err);
 		}
 		rows_free(r);
+		if (rc == 0 && !v->o->snapshot_range)
+			rc = verify_shows(pg, q.leaf, err);
 	}
+	outcome_count(facts, &v->o->job, false);
 	return rc;
 }

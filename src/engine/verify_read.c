@@ -60,6 +60,7 @@ keep_finding(struct reader *r, const struct judgement *j, size_t column,
 	r->tid[r->findings] = tid;
 	r->finding[r->findings++] = (struct finding){
 		.leaf = leaf->oid,
+		.target = leaf->target,
 		.table = xstrdup(leaf->name),
 		.column = xstrdup(leaf->column[column].name),
 		.verdict = verdict_name(j->verdict),
@@ -135,13 +136,15 @@ read_rows(struct reader *r, struct rows *rows)
 	struct copy_range part = {
 		.range = r->v->o->sample > 0 ? NULL : &r->unit.range,
 		.sample = r->v->o->sample,
+		.limited = r->unit.limited,
 	};
 
 	r->rc = 0;
 	if (!r->v->snapshot[0] && snapshot_share(r->pg, "", &r->err) < 0)
 		return -1;
 	if (rows_copy(rows, r->pg, &part, read_row, r, &r->err) < 0 ||
-		r->rc < 0 || name_rows(r, rows) < 0)
+		r->rc < 0 || name_rows(r, rows) < 0 ||
+		verify_shows(r->pg, r->unit.leaf, &r->err) < 0)
 		return -1;
 	return r->v->snapshot[0] ? 0 : pg_exec(r->pg, "COMMIT", &r->err);
 }
@@ -198,6 +201,11 @@ reader_main(void *ctx)
 		v->values += values_of(r, r->unit.leaf) - before;
 		pthread_mutex_unlock(&v->mutex);
 	}
+	/* Its locks would hold up who waits for them, and through the lock
+	 * queue the other readers, for which this one would wait. */
+	if (v->snapshot[0] && !stop_requested(&v->stop) &&
+		pg_exec(r->pg, "COMMIT", &r->err) < 0)
+		fail(v, &r->err);
 	crew_leave(&v->crew);
 	return NULL;
 }

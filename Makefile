@@ -239,6 +239,11 @@ demo: ## rotate a throw-away database; ROWS=1000000 for a large one
 	$(sub) all
 	@PGREKEY_BUILD=$(O) $(PYTHON) tests/demo/demo.py
 
+.PHONY: bench-verify
+bench-verify: deps ## verify against psql's COPY; ROWS=1000000 ROUNDS=5
+	$(sub) all
+	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/verify.py
+
 man := $(wildcard docs/*.1)
 
 .PHONY: install

@@ -47,21 +47,26 @@ class Memory(Scene):
         self.sql("DROP TABLE seed")
         self.assertEqual(self.value("SELECT count(*) FROM t"), rows)
 
-    def peak(self, rows, size=60, **options):
-        """Most memory that a rotation ever had, in KiB, as the kernel saw
-        it. The rusage of a child would count the memory of its parent."""
-        self.seed(rows, size)
-        self.tool.configure(rotate=options, t={"columns": "secret"})
-        run = self.start()
+    def highest(self, run):
+        """Most memory that it ever had, in KiB, as the kernel saw it. The
+        rusage of a child would count the memory of its parent."""
         status, peak = Path(f"/proc/{run.pid}/status"), 0
         while run.running():
             found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
             peak = int(found[1]) if found else peak
             time.sleep(0.005)
+        self.assertGreater(peak, 1024, "nothing was measured")
+        return peak
+
+    def peak(self, rows, size=60, **options):
+        """Of a rotation."""
+        self.seed(rows, size)
+        self.tool.configure(rotate=options, t={"columns": "secret"})
+        run = self.start()
+        peak = self.highest(run)
         result = run.finish()
         self.assertExit(0, result)
         self.assertEqual(self.labels("t", "secret"), {"k2025": rows})
-        self.assertGreater(peak, 1024, "nothing was measured")
         return peak
 
     def test_the_peak_is_the_same_for_many_more_rows(self):
@@ -75,6 +80,18 @@ class Memory(Scene):
 
     def test_values_of_64_kib_stay_below_the_limit(self):
         self.assertLess(self.peak(HUGE_VALUES, 65536), LIMIT)
+
+    def test_verify_does_not_even_fetch_a_value_over_its_limit(self):
+        self.seed(SMALL, 60)
+        self.sql("INSERT INTO t VALUES (0, repeat('x', 200000000))")
+        self.tool.configure(t={"columns": "secret",
+                               "max_value_bytes": "1MiB"})
+        run = self.tool.start_verify()
+        peak = self.highest(run)
+        result = run.finish()
+        self.assertEqual(result.column("secret")["verdicts"],
+                         {"old": SMALL, "oversize": 1})
+        self.assertLess(peak, LIMIT)
 
 
 if __name__ == "__main__":

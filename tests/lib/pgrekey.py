@@ -188,6 +188,12 @@ class Tool:
     def start_rotate(self, *arguments, **more):
         return self.start("rotate", "--output", "json", *arguments, **more)
 
+    def verify(self, *arguments, **more):
+        return self.run("verify", "--output", "json", *arguments, **more)
+
+    def start_verify(self, *arguments, **more):
+        return self.start("verify", "--output", "json", *arguments, **more)
+
     # -- what nobody may ever see ---------------------------------------------
 
     def check_leaks(self, result):

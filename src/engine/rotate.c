@@ -126,6 +126,18 @@ join_workers(struct engine *e)
 	pthread_mutex_unlock(&e->mutex);
 }
 
+/* The connection of the beginning was idle while the workers worked. That it
+ * is gone shows only when it is used. */
+static int
+reconnect(struct state *s, const struct rotate_options *o, struct err *err)
+{
+	if (s->pg && pg_exec(s->pg, "SELECT 1", err) == 0)
+		return 0;
+	pg_close(s->pg);
+	s->pg = NULL;
+	return pg_open(&s->pg, &o->job.connection, err);
+}
+
 struct watched {
 	struct engine *e;
 	struct state *s;
@@ -150,12 +162,19 @@ ask_progress(struct progress *ret, void *ctx)
 	return true;
 }
 
+/* A server that was restarted is looked at again as soon as it answers. */
 static void
 look_around(void *ctx)
 {
 	struct watched *w = ctx;
+	struct err ignored;
 
-	throttle_look(&w->e->throttle, w->s, &w->e->selection);
+	if (!throttle_is_due(&w->e->throttle))
+		return;
+	if (reconnect(w->s, w->e->o, &ignored) == 0)
+		throttle_look(&w->e->throttle, w->s, &w->e->selection);
+	else
+		throttle_blind(&w->e->throttle);
 }
 
 /* One generation of workers: until the run is over, or the leaves change. */
@@ -235,18 +254,6 @@ begin_run(
 out:
 	free(has_work);
 	return rc;
-}
-
-/* The connection of the beginning was idle while the workers worked. That it
- * is gone shows only when it is used. */
-static int
-reconnect(struct state *s, const struct rotate_options *o, struct err *err)
-{
-	if (pg_exec(s->pg, "SELECT 1", err) == 0)
-		return 0;
-	pg_close(s->pg);
-	s->pg = NULL;
-	return pg_open(&s->pg, &o->job.connection, err);
 }
 
 /* Partitions that appeared join the run; then it goes on with all of them. */

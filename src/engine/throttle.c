@@ -57,18 +57,36 @@ say_change(struct throttle *t, struct state *s, const char *before,
 	(void)!pressure_tell(s, t->spec, now, &ignored);
 }
 
+bool
+throttle_is_due(struct throttle *t)
+{
+	int64_t now = clock_ms();
+
+	if (now - t->looked_ms < LOOK_MS)
+		return false;
+	t->looked_ms = now;
+	return true;
+}
+
+void
+throttle_blind(struct throttle *t)
+{
+	pthread_mutex_lock(&t->mutex);
+	t->reason[0] = '\0';
+	pthread_mutex_unlock(&t->mutex);
+}
+
 void
 throttle_look(struct throttle *t, struct state *s, const struct selection *sel)
 {
 	char reason[PRESSURE_REASON], before[PRESSURE_REASON];
-	int64_t now = clock_ms(), all = t->workers;
+	int64_t all = t->workers;
 	struct err ignored;
 
-	if (now - t->looked_ms < LOOK_MS || !s->pg || pg_lost(s->pg))
+	if (pressure_look(reason, &t->pressure, s, sel, &ignored) < 0) {
+		throttle_blind(t);
 		return;
-	t->looked_ms = now;
-	if (pressure_look(reason, &t->pressure, s, sel, &ignored) < 0)
-		return; /* a lost connection is the workers' to report */
+	}
 	if (t->max_rows_per_second > 0 &&
 		pressure_workers(&all, s, &ignored) < 0)
 		return;

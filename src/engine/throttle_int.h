@@ -37,7 +37,11 @@ void throttle_done(struct throttle *t);
 int throttle_begin(
 	struct throttle *t, struct state *s, struct err *err) MUST_CHECK;
 
-/* Called now and then by the watching thread, whose connection s is. */
+/* The watching thread, whose connection s is: is it time to look again? Then
+ * it looks, or, without a connection, lets the workers find out by
+ * themselves. */
+bool throttle_is_due(struct throttle *t);
+void throttle_blind(struct throttle *t);
 void throttle_look(
 	struct throttle *t, struct state *s, const struct selection *sel);
 

@@ -7,6 +7,7 @@
 #define PGREKEY_JOB_H
 
 #include "pg.h"
+#include "stop.h"
 #include "target.h"
 
 struct job {
@@ -30,5 +31,17 @@ bool job_is_partial(const struct job *job); /* some targets are left out */
 char *job_quoted_schema(const struct job *job);
 /* The key id that envelopes should be labelled with; NULL: plaintext. */
 const char *job_current_key(const struct job *job);
+
+/* The connection of the beginning: waits a while when the server says that it
+ * will have one later, and warns of a pooler. */
+int job_connect(struct pg **ret, const struct job *job, struct stop *stop,
+	struct err *err) MUST_CHECK;
+/* And when it was lost: waits, whatever the reason, since there was one. */
+int job_reconnect(struct pg **ret, const struct job *job, struct stop *stop,
+	struct err *err) MUST_CHECK;
+/* How often to try to reach the server, and how long to sleep after each
+ * attempt, from 1: a minute in all. */
+#define JOB_ATTEMPTS 8
+long job_backoff_ms(int attempt);
 
 #endif

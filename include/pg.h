@@ -8,6 +8,7 @@
 #ifndef PGREKEY_PG_H
 #define PGREKEY_PG_H
 
+#include "buf.h"
 #include "err.h"
 #include "slice.h"
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct pg_options {
 	const char *const *keyword;
 	const char *const *value;
 	const char *application; /* application_name */
+	const char *lock_timeout; /* NULL: none */
 	bool read_only;
 	bool synchronous_commit;
 };
@@ -33,6 +35,10 @@ bool pg_lost(const struct pg *pg);          /* the connection is gone */
 int pg_server_version(const struct pg *pg); /* 150020 */
 /* Asks the server to cancel what runs; any thread, best effort. */
 void pg_cancel(struct pg *pg);
+
+/* A pooler is in between, which may give each transaction another session.
+ * Then nothing is set for a session; each transaction gets its settings. */
+bool pg_is_pooled(const struct pg *pg);
 
 /* -- parameters ------------------------------------------------------------ */
 
@@ -71,9 +77,12 @@ void pg_arg_binary(struct pg_args *a, enum pg_type type, struct slice value);
 /* -- statements ------------------------------------------------------------ */
 
 /* Runs one statement; args may be NULL. Results are in text format. *ret may
- * be NULL when nobody looks at the rows; else free with pg_free(). */
+ * be NULL when nobody looks at the rows; else free with pg_free(). Outside a
+ * transaction it is one by itself. */
 int pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	const struct pg_args *args, struct err *err) MUST_CHECK;
+/* Runs what needs none of our settings: COMMIT, SET LOCAL, or a script that
+ * pg_add_begin() began. */
 int pg_exec(struct pg *pg, const char *sql, struct err *err) MUST_CHECK;
 /* Best effort: whatever was open is rolled back. */
 void pg_rollback(struct pg *pg);
@@ -85,6 +94,25 @@ const char *pg_text(const struct pg_result *r, int row, int column);
 int64_t pg_int(const struct pg_result *r, int row, int column); /* NULL: 0 */
 bool pg_bool(const struct pg_result *r, int row, int column);
 struct slice pg_slice(const struct pg_result *r, int row, int column);
+
+/* -- transactions ---------------------------------------------------------- */
+
+enum pg_mode {
+	PG_WRITE,    /* read committed, as anybody */
+	PG_READ,     /* read only */
+	PG_SNAPSHOT, /* read only, all in one snapshot */
+};
+
+/* Every transaction begins with one of these. snapshot: the id of one that
+ * another session has exported, or NULL. */
+int pg_begin(struct pg *pg, enum pg_mode mode, const char *snapshot,
+	struct err *err) MUST_CHECK;
+/* The same as text, to put more behind it. */
+void pg_add_begin(struct buf *sql, const struct pg *pg, enum pg_mode mode,
+	const char *snapshot);
+/* The same as single statements. NULL: no settings are needed. */
+const char *pg_begin_sql(const struct pg *pg, enum pg_mode mode);
+const char *pg_settings(const struct pg *pg);
 
 /* -- several statements in one flush --------------------------------------- */
 

@@ -65,8 +65,15 @@ int state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 /* Seconds since 1970 at which the run began, by the database's clock. */
 int state_run_start(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
 
-/* Registers this connection as a worker of the run; sets s->worker. */
+/* Registers this connection as a worker of the run; sets s->worker. Behind a
+ * pooler it stays the worker that it was, if it was one. */
 int state_register(struct state *s, const struct run_spec *spec,
+	struct err *err) MUST_CHECK;
+
+/* Nobody sees whether a worker behind a pooler is gone: it is, unless this is
+ * called for it in time, through any connection. 0 seconds: it has ended. */
+#define POOLED_LEASE_SECONDS 15
+int state_keep_alive(struct state *s, int64_t worker, int64_t seconds,
 	struct err *err) MUST_CHECK;
 
 /* -- chunks ---------------------------------------------------------------- */

@@ -11,9 +11,6 @@
 
 #include "state.h"
 
-/* Nobody waits for us, nor we for anybody for long. */
-int survey_begin(struct pg *pg, struct err *err) MUST_CHECK;
-
 struct survey_wants {
 	int64_t connections; /* that rotate would open */
 	int64_t lock_timeout_ms;

@@ -137,7 +137,8 @@ state_give_back(struct state *s)
 
 	pg_arg_int(&args, s->run);
 	pg_arg_int(&args, s->worker);
-	/* Should this fail, the backend's end frees the chunk as well. */
+	/* Should this fail, the backend's end or the lease frees the chunk as
+	 * well. */
 	(void)!state_exec(s,
 		"UPDATE @.chunk SET state = 'todo', epoch = epoch + 1,"
 		" worker_id = NULL WHERE run_id = $1 AND worker_id = $2"

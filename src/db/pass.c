@@ -238,7 +238,7 @@ state_next(enum step *ret, struct state *s, const struct selection *sel,
 	int rc = -1;
 
 	state_arg_selection(&unused, &array, sel);
-	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
+	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
 		lock_run(&open, &paused, s, err) < 0)
 		goto out;
 	if (!open) {

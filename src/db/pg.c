@@ -23,12 +23,10 @@ first_line(const char *text)
 	return (int)strcspn(text, "\n");
 }
 
-static int
-fail_connection(
-	struct pg *pg, const char *what, const char *sqlstate, struct err *err)
+int
+pg_fail_connection(struct err *err, const char *what, const char *said,
+	const char *sqlstate)
 {
-	const char *said = PQerrorMessage(pg->conn);
-
 	if (first_line(said) == 0)
 		said = "no word from the server";
 	err_set(err, ERR_DB, "%s: %.*s", what, first_line(said), said);
@@ -39,7 +37,8 @@ fail_connection(
 int
 pg_fail_lost(struct pg *pg, struct err *err)
 {
-	return fail_connection(pg, "connection lost", "08006", err);
+	return pg_fail_connection(
+		err, "connection lost", PQerrorMessage(pg->conn), "08006");
 }
 
 int
@@ -66,113 +65,37 @@ pg_fail_result(
 	return -1;
 }
 
-/* -- connecting ------------------------------------------------------------ */
-
-static void
-drop_notice(void *ctx, const PGresult *r)
-{
-	(void)ctx, (void)r; /* a trigger's NOTICE may quote a row */
-}
-
-static int
-check_keywords(const struct pg_options *o, struct err *err)
-{
-	PQconninfoOption *known = PQconndefaults();
-	int rc = 0;
-
-	if (!known)
-		die("out of memory");
-	for (size_t i = 0; o->keyword[i] && rc == 0; i++) {
-		const PQconninfoOption *k = known;
-
-		while (k->keyword && strcmp(k->keyword, o->keyword[i]) != 0)
-			k++;
-		if (!k->keyword)
-			rc = err_set(err, ERR_USAGE,
-				"unknown connection option '%s'",
-				o->keyword[i]);
-	}
-	PQconninfoFree(known);
-	return rc;
-}
-
-/* Ours come first: what the user says wins. */
-static PGconn *
-connect_with(const struct pg_options *o)
-{
-	static const char *const preset[][2] = {
-		{"connect_timeout", "10"},
-		{"keepalives_idle", "30"},
-		{"tcp_user_timeout", "30000"},
-	};
-	const char *keyword[64], *value[64];
-	size_t n = 0;
-
-	for (; n < sizeof(preset) / sizeof(preset[0]); n++) {
-		keyword[n] = preset[n][0];
-		value[n] = preset[n][1];
-	}
-	for (size_t i = 0; o->keyword[i] && n < 60; i++, n++) {
-		keyword[n] = o->keyword[i];
-		value[n] = o->value[i];
-	}
-	keyword[n] = "fallback_application_name";
-	value[n++] = o->application;
-	keyword[n] = "client_encoding";
-	value[n++] = "UTF8";
-	keyword[n] = NULL;
-	value[n] = NULL;
-	return PQconnectdbParams(keyword, value, 1);
-}
-
-int
-pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
-{
-	struct pg *pg = xcalloc(1, sizeof(*pg));
-
-	if (check_keywords(options, err) < 0)
-		goto fail;
-	pg->conn = connect_with(options);
-	if (!pg->conn)
-		die("out of memory");
-	if (PQstatus(pg->conn) != CONNECTION_OK) {
-		fail_connection(pg, "cannot connect", "08001", err);
-		err_hint(err, "[database] and PG* variables say where, a "
-			      "passfile or service file the password; psql "
-			      "takes the same settings");
-		goto fail;
-	}
-	PQsetNoticeReceiver(pg->conn, drop_notice, NULL);
-	if (PQserverVersion(pg->conn) < 140000) {
-		err_set(err, ERR_DB, "the server is older than PostgreSQL 14");
-		goto fail;
-	}
-	if (pg_set_session(pg, options, err) < 0)
-		goto fail;
-	pg->cancel = PQgetCancel(pg->conn);
-	*ret = pg;
-	return 0;
-fail:
-	pg_close(pg);
-	return -1;
-}
-
-void
-pg_close(struct pg *pg)
-{
-	if (!pg)
-		return;
-	if (pg->cancel)
-		PQfreeCancel(pg->cancel);
-	if (pg->conn)
-		PQfinish(pg->conn);
-	free(pg);
-}
+/* -- what it is ------------------------------------------------------------ */
 
 bool
 pg_lost(const struct pg *pg)
 {
 	return PQstatus(pg->conn) != CONNECTION_OK;
+}
+
+bool
+pg_is_pooled(const struct pg *pg)
+{
+	return pg->pooled;
+}
+
+const char *
+pg_settings(const struct pg *pg)
+{
+	return pg->settings;
+}
+
+const char *
+pg_begin_sql(const struct pg *pg, enum pg_mode mode)
+{
+	static const char *const begin[] = {
+		[PG_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED",
+		[PG_READ] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
+		[PG_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ "
+				"ONLY",
+	};
+
+	return begin[mode == PG_WRITE && pg->read_only ? PG_READ : mode];
 }
 
 int
@@ -213,11 +136,28 @@ pg_is_good(const PGresult *r)
 }
 
 int
+pg_wrap(bool *wrapped, struct pg *pg, struct err *err)
+{
+	*wrapped =
+		pg->settings && PQtransactionStatus(pg->conn) == PQTRANS_IDLE;
+	return *wrapped ? pg_begin(pg, PG_WRITE, NULL, err) : 0;
+}
+
+int
+pg_unwrap(bool wrapped, struct pg *pg, struct err *err)
+{
+	return wrapped ? pg_exec(pg, "COMMIT", err) : 0;
+}
+
+int
 pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	const struct pg_args *args, struct err *err)
 {
+	bool wrapped;
 	PGresult *r;
 
+	if (pg_wrap(&wrapped, pg, err) < 0)
+		return -1;
 	if (!pg_send_one(pg, sql, args, 0))
 		return pg_fail_lost(pg, err);
 	r = PQgetResult(pg->conn);
@@ -229,6 +169,10 @@ pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	}
 	while (PQgetResult(pg->conn))
 		; /* a single statement: only the closing NULL */
+	if (pg_unwrap(wrapped, pg, err) < 0) {
+		PQclear(r);
+		return -1;
+	}
 	if (ret)
 		*ret = as_result(r);
 	else

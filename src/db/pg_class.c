@@ -61,6 +61,7 @@ pg_classify(const struct err *err)
 		{"54", PG_CLASS_DATA},
 		{"P0", PG_CLASS_DATA},
 		{"08", PG_CLASS_LOST},
+		{"53300", PG_CLASS_LOST}, /* too many connections: later */
 		{"57P", PG_CLASS_LOST},
 		{"25P03", PG_CLASS_LOST},
 		{"25P04", PG_CLASS_LOST},

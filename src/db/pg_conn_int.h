@@ -11,9 +11,14 @@ struct pg {
 	PGconn *conn;
 	/* Made beforehand, so that another thread can use it. */
 	PGcancel *cancel;
+	bool pooled;
+	bool read_only;
+	char *settings; /* for each transaction; NULL: the session has them */
 };
 
 /* Fill err and return -1. foreign_code: see struct pg_step. */
+int pg_fail_connection(struct err *err, const char *what, const char *said,
+	const char *sqlstate);
 int pg_fail_lost(struct pg *pg, struct err *err);
 int pg_fail_result(
 	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err);
@@ -21,5 +26,10 @@ int pg_fail_result(
 int pg_send_one(struct pg *pg, const char *sql, const struct pg_args *args,
 	int binary_result);
 bool pg_is_good(const PGresult *r);
+
+/* Behind a pooler a statement that stands alone gets a transaction, since only
+ * there our settings hold. *wrapped: pg_unwrap() commits it. */
+int pg_wrap(bool *wrapped, struct pg *pg, struct err *err) MUST_CHECK;
+int pg_unwrap(bool wrapped, struct pg *pg, struct err *err) MUST_CHECK;
 
 #endif

@@ -6,8 +6,9 @@
 
 #include "pg.h"
 
-int pg_set_session(
-	struct pg *pg, const struct pg_options *o, struct err *err) MUST_CHECK;
+/* One statement that makes our settings, for the session or, local, for a
+ * transaction. Free with free(). */
+char *pg_settings_new(const struct pg_options *o, bool local);
 /* May the server's primary message be repeated? */
 bool pg_is_quotable(const char *sqlstate);
 /* Words of our own for what may not be quoted; empty for most. */

@@ -1,38 +1,95 @@
 /*
- * The settings of a session.
+ * The settings of a session, or of each transaction behind a pooler.
  */
+#include "buf.h"
 #include "pg_int.h"
+
+struct setting {
+	const char *name, *value;
+};
 
 /* Everything a database or role may have set otherwise and that matters here.
  * No planner settings, since they would govern queries inside triggers too;
  * but without TID scans each window would cost a look at the whole table. */
-static const char session[] =
-	"SET jit = off; "
-	"SET max_parallel_workers_per_gather = 0; "
-	"SET row_security = off; "
-	"SET default_transaction_isolation = 'read committed'; "
-	"SET default_transaction_deferrable = off; "
-	"SET idle_in_transaction_session_timeout = '60s'; "
-	"SET statement_timeout = 0; "
-	"SET lock_timeout = 0; "
-	"SET client_min_messages = warning; "
-	"SET standard_conforming_strings = on; "
-	"SET bytea_output = hex; "
-	"SET DateStyle = 'ISO, YMD'; "
-	"SET TimeZone = 'UTC'; "
-	"SET synchronize_seqscans = off; "
-	"SET enable_tidscan = on; ";
+static const struct setting always[] = {
+	{"jit", "off"},
+	{"max_parallel_workers_per_gather", "0"},
+	{"row_security", "off"},
+	{"default_transaction_isolation", "read committed"},
+	{"default_transaction_deferrable", "off"},
+	{"idle_in_transaction_session_timeout", "60s"},
+	{"statement_timeout", "0"},
+	{"lock_timeout", "0"},
+	{"client_min_messages", "warning"},
+	{"standard_conforming_strings", "on"},
+	{"bytea_output", "hex"},
+	{"DateStyle", "ISO, YMD"},
+	{"TimeZone", "UTC"},
+	{"synchronize_seqscans", "off"},
+	{"enable_tidscan", "on"},
+};
+
+/* A database that somebody made read-only stays so. */
+static const struct setting reading = {"default_transaction_read_only", "on"};
+static const struct setting hasty = {"synchronous_commit", "off"};
+
+static void
+add_setting(struct buf *sql, const struct setting *s, bool local)
+{
+	buf_addf(sql, "%spg_catalog.set_config('%s', '%s', %s)",
+		sql->len ? ", " : "SELECT ", s->name, s->value,
+		local ? "true" : "false");
+}
+
+char *
+pg_settings_new(const struct pg_options *o, bool local)
+{
+	struct buf sql;
+	char *ret;
+
+	buf_init(&sql, (size_t)1 << 14);
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		add_setting(&sql, &always[i], local);
+	if (o->lock_timeout) {
+		const struct setting s = {"lock_timeout", o->lock_timeout};
+
+		add_setting(&sql, &s, local);
+	}
+	if (o->read_only)
+		add_setting(&sql, &reading, local);
+	else if (!o->synchronous_commit)
+		add_setting(&sql, &hasty, local);
+	ret = xstrdup(buf_str(&sql));
+	buf_done(&sql);
+	return ret;
+}
+
+/* -- transactions ---------------------------------------------------------- */
+
+void
+pg_add_begin(struct buf *sql, const struct pg *pg, enum pg_mode mode,
+	const char *snapshot)
+{
+	const char *settings = pg_settings(pg);
+
+	buf_addf(sql, "%s; ", pg_begin_sql(pg, mode));
+	/* Before any query. An id is made of digits and hyphens. */
+	if (snapshot && snapshot[0])
+		buf_addf(sql, "SET TRANSACTION SNAPSHOT '%s'; ", snapshot);
+	if (settings)
+		buf_addf(sql, "%s; ", settings);
+}
 
 int
-pg_set_session(struct pg *pg, const struct pg_options *o, struct err *err)
+pg_begin(
+	struct pg *pg, enum pg_mode mode, const char *snapshot, struct err *err)
 {
-	/* A database that somebody made read-only stays so. */
-	if (pg_exec(pg, session, err) < 0)
-		return -1;
-	if (o->read_only)
-		return pg_exec(
-			pg, "SET default_transaction_read_only = on", err);
-	if (!o->synchronous_commit)
-		return pg_exec(pg, "SET synchronous_commit = off", err);
-	return 0;
+	struct buf sql;
+	int rc;
+
+	buf_init(&sql, (size_t)1 << 14);
+	pg_add_begin(&sql, pg, mode, snapshot);
+	rc = pg_exec(pg, buf_str(&sql), err);
+	buf_done(&sql);
+	return rc;
 }

@@ -7,10 +7,12 @@ int
 pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 	pg_row_fn fn, void *ctx, struct err *err)
 {
-	bool more = true;
+	bool more = true, wrapped;
 	PGresult *r;
 	int rc = 0;
 
+	if (pg_wrap(&wrapped, pg, err) < 0)
+		return -1;
 	if (!pg_send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
 		return pg_fail_lost(pg, err);
 	while ((r = PQgetResult(pg->conn)) != NULL) {
@@ -24,6 +26,8 @@ pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 	}
 	if (rc == 0 && pg_lost(pg))
 		rc = pg_fail_lost(pg, err);
+	if (rc == 0)
+		rc = pg_unwrap(wrapped, pg, err);
 	if (rc < 0)
 		pg_rollback(pg);
 	return rc;

@@ -48,7 +48,8 @@ rows_check_plan(struct rows *r, struct pg *pg, const struct sql_write *write,
 	if (!r->poor_plan || r->leaf->any_trigger)
 		return 0;
 	r->no_nested_loop = true;
-	if (pg_exec(pg, "BEGIN; SET LOCAL enable_nestloop = off", err) < 0 ||
+	if (pg_begin(pg, PG_WRITE, NULL, err) < 0 ||
+		pg_exec(pg, "SET LOCAL enable_nestloop = off", err) < 0 ||
 		explain(&r->poor_plan, r, pg, &w, args, err) < 0)
 		return -1;
 	return pg_exec(pg, "ROLLBACK", err);

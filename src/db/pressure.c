@@ -149,10 +149,10 @@ look_at_query(char *reason, struct pressure *p, struct state *s)
 
 	if (!p->limits.query)
 		return 0;
-	if (pg_exec(s->pg,
-		    "BEGIN READ ONLY; SET LOCAL statement_timeout = "
-		    "'" QUERY_TIMEOUT "'",
-		    &why) < 0 ||
+	if (pg_begin(s->pg, PG_READ, NULL, &why) < 0 ||
+		pg_exec(s->pg,
+			"SET LOCAL statement_timeout = '" QUERY_TIMEOUT "'",
+			&why) < 0 ||
 		pg_query(&r, s->pg, p->limits.query, NULL, &why) < 0)
 		snprintf(reason, PRESSURE_REASON,
 			"throttle_query failed: SQLSTATE %s", why.sqlstate);

@@ -87,7 +87,7 @@ state_finish(struct state *s, const struct selection *sel,
 	/* Nobody may retire a key over commits that are only in memory:
 	 * whatever the session says, this one is flushed, and the ones before
 	 * it with it. */
-	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
+	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
 		state_exec(s, "SET LOCAL synchronous_commit = on", NULL, err) <
 			0 ||
 		put_numbers(s, sel, number, count, err) < 0 ||

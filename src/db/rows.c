@@ -128,8 +128,8 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	window_reset(ret, r->leaf->conf->columns);
 	ret->range = *range;
 	buf_reset(&r->sql);
-	buf_adds(&r->sql, "BEGIN READ ONLY; DECLARE pgrekey_window"
-			  " NO SCROLL CURSOR FOR ");
+	pg_add_begin(&r->sql, pg, PG_READ, NULL);
+	buf_adds(&r->sql, "DECLARE pgrekey_window NO SCROLL CURSOR FOR ");
 	sql_read(&r->sql, &r->view, range);
 	if (pg_exec(pg, buf_str(&r->sql), err) < 0)
 		return rows_unread(r, err);

@@ -250,7 +250,7 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	s->run = 0;
 	buf_init(&keys, (size_t)1 << 20);
 	add_keys(&keys, spec->ring);
-	if (state_exec(s, "BEGIN", NULL, err) < 0 ||
+	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
 		state_exec(s, "LOCK TABLE @.run IN SHARE ROW EXCLUSIVE MODE",
 			NULL, err) < 0 ||
 		state_check_runs(NULL, s, spec, err) < 0)
@@ -286,12 +286,60 @@ state_run_start(uint64_t *ret, struct state *s, struct err *err)
 	return 0;
 }
 
+/* Behind a pooler there is no backend of our own, and the same worker goes on
+ * when the connection was lost: nobody but itself could tell that it lives. */
+static int
+register_pooled(struct state *s, const struct run_spec *spec, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+
+	if (s->worker)
+		return state_keep_alive(
+			s, s->worker, POOLED_LEASE_SECONDS, err);
+	pg_arg_int(&args, s->run);
+	pg_arg_text(&args, spec->os_user);
+	pg_arg_text(&args, spec->host);
+	pg_arg_int(&args, spec->os_pid);
+	pg_arg_int(&args, POOLED_LEASE_SECONDS);
+	if (state_query(&r, s,
+		    "INSERT INTO @.worker (run_id, os_user, host, os_pid,"
+		    " alive_until) VALUES ($1, $2, $3, $4,"
+		    " pg_catalog.clock_timestamp() +"
+		    " pg_catalog.make_interval(secs => $5)) RETURNING id",
+		    &args, err) < 0)
+		return -1;
+	s->worker = pg_int(r, 0, 0);
+	pg_free(r);
+	return 0;
+}
+
+/* What has ended stays so, whoever says otherwise too late. */
+int
+state_keep_alive(
+	struct state *s, int64_t worker, int64_t seconds, struct err *err)
+{
+	struct pg_args args = {0};
+
+	pg_arg_int(&args, worker);
+	pg_arg_int(&args, seconds);
+	return state_exec(s,
+		"UPDATE @.worker SET seen_at = pg_catalog.clock_timestamp(),"
+		" alive_until = CASE WHEN $2 > 0 THEN"
+		" pg_catalog.clock_timestamp() +"
+		" pg_catalog.make_interval(secs => $2) ELSE '-infinity' END"
+		" WHERE id = $1 AND alive_until > '-infinity'",
+		&args, err);
+}
+
 int
 state_register(struct state *s, const struct run_spec *spec, struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
 
+	if (pg_is_pooled(s->pg))
+		return register_pooled(s, spec, err);
 	pg_arg_int(&args, s->run);
 	pg_arg_text(&args, spec->os_user);
 	pg_arg_text(&args, spec->host);

@@ -87,11 +87,13 @@ static const char tables_sql[] =
 /* Of backends of other roles only the pid may be seen, and from a standby
  * nothing: then it is the last sign of life that counts. A proof may take long
  * without one. */
-#define IS_THERE                                                             \
-	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN v.recent ELSE EXISTS" \
-	" (SELECT FROM pg_catalog.pg_stat_get_activity("                     \
-	"coalesce(v.backend_pid, 0)) AS a WHERE"                             \
-	" a.backend_start = v.backend_start OR a.backend_start IS NULL AND"  \
+#define IS_THERE                                                            \
+	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN v.recent"            \
+	" WHEN v.backend_pid IS NULL THEN"                                  \
+	" coalesce(v.alive_until > pg_catalog.clock_timestamp(), false)"    \
+	" ELSE EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity("        \
+	"coalesce(v.backend_pid, 0)) AS a WHERE"                            \
+	" a.backend_start = v.backend_start OR a.backend_start IS NULL AND" \
 	" (v.recent OR v.proves)) END"
 
 static const char workers_sql[] =
@@ -249,8 +251,7 @@ runs_load(struct runs *ret, struct state *s, const struct runs_filter *f,
 
 	*ret = (struct runs){0};
 	buf_init(&ids, (size_t)1 << 24);
-	if (pg_exec(s->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-		    err) < 0 ||
+	if (pg_begin(s->pg, PG_SNAPSHOT, NULL, err) < 0 ||
 		load_runs(ret, s, f, err) < 0)
 		goto out;
 	runs_ids(&ids, ret);

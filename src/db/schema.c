@@ -35,8 +35,9 @@ static const char ddl[] =
 	"  os_user text NOT NULL,\n"
 	"  host text NOT NULL,\n"
 	"  os_pid bigint NOT NULL,\n"
-	"  backend_pid int,\n"
+	"  backend_pid int, -- NULL behind a pooler\n"
 	"  backend_start timestamptz,\n"
+	"  alive_until timestamptz, -- behind a pooler\n"
 	"  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
 	"  waiting text, -- why its process does not write, or NULL\n"
 	"  -- when it last claimed or waited: leases tell of its batches\n"
@@ -238,7 +239,8 @@ create(struct state *s, struct err *err)
 
 	buf_init(&sql, (size_t)1 << 16);
 	/* Two starts at once: the second one waits and finds it there. */
-	buf_adds(&sql, "BEGIN; SELECT pg_catalog.pg_advisory_xact_lock("
+	pg_add_begin(&sql, s->pg, PG_WRITE, NULL);
+	buf_adds(&sql, "SELECT pg_catalog.pg_advisory_xact_lock("
 		       "pg_catalog.hashtext('pgrekey init'));\n");
 	state_ddl(&sql, s->schema);
 	buf_adds(&sql, "COMMIT");

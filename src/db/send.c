@@ -34,7 +34,7 @@ write_args(
 
 /* The transaction of a batch. The same steps are sent and waited for. */
 struct transaction {
-	struct pg_step step[7];
+	struct pg_step step[8];
 	size_t steps;
 	size_t write; /* index of the statement that writes */
 	char limits[160];
@@ -49,11 +49,14 @@ add_step(struct transaction *t, const char *sql, const struct pg_args *args)
 /* Everything local to the transaction, so that nothing leaks through a
  * pooler. */
 static void
-make_transaction(struct transaction *t, const struct rows *r,
-	const struct write_options *o, const struct pg_args *args)
+make_transaction(struct transaction *t, const struct pg *pg,
+	const struct rows *r, const struct write_options *o,
+	const struct pg_args *args)
 {
 	t->steps = 0;
-	add_step(t, "BEGIN", NULL);
+	add_step(t, pg_begin_sql(pg, PG_WRITE), NULL);
+	if (pg_settings(pg))
+		add_step(t, pg_settings(pg), NULL);
 	snprintf(t->limits, sizeof(t->limits),
 		"SELECT pg_catalog.set_config('lock_timeout', '%lld', true),"
 		" pg_catalog.set_config('statement_timeout', '%lld', true)",
@@ -103,7 +106,7 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	if (!r->planned && o->checkpoint && b->rows > 1 &&
 		rows_check_plan(r, pg, &w, &args, err) < 0)
 		return -1;
-	make_transaction(&t, r, o, &args);
+	make_transaction(&t, pg, r, o, &args);
 	return pg_send(pg, t.step, t.steps, err);
 }
 
@@ -133,7 +136,7 @@ rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 	struct pg_result *result;
 	struct transaction t;
 
-	make_transaction(&t, r, o, NULL);
+	make_transaction(&t, pg, r, o, NULL);
 	if (pg_receive(&result, pg, t.step, t.steps, t.write, err) < 0) {
 		pg_rollback(pg);
 		return -1;

@@ -1,17 +1,14 @@
 #include "snapshot.h"
 #include <stdio.h>
 
-#define BEGIN_SQL "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
 int
 snapshot_take(char id[SNAPSHOT_ID], struct pg *pg, struct err *err)
 {
 	struct pg_result *r;
 
-	if (pg_exec(pg,
-		    BEGIN_SQL "; SET LOCAL idle_in_transaction_session_timeout"
-			      " = 0",
-		    err) < 0 ||
+	if (pg_begin(pg, PG_SNAPSHOT, NULL, err) < 0 ||
+		pg_exec(pg, "SET LOCAL idle_in_transaction_session_timeout = 0",
+			err) < 0 ||
 		pg_query(&r, pg, "SELECT pg_catalog.pg_export_snapshot()", NULL,
 			err) < 0)
 		return -1;
@@ -43,12 +40,5 @@ snapshot_shows(
 int
 snapshot_share(struct pg *pg, const char *id, struct err *err)
 {
-	char sql[160];
-
-	/* An id is made of digits and hyphens: nothing to quote. */
-	snprintf(sql, sizeof(sql),
-		id[0] ? BEGIN_SQL "; SET TRANSACTION SNAPSHOT '%s'"
-		      : BEGIN_SQL "%s",
-		id);
-	return pg_exec(pg, sql, err);
+	return pg_begin(pg, PG_SNAPSHOT, id, err);
 }

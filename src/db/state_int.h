@@ -26,12 +26,16 @@ void state_refuse_missing(
 int state_check_runs(const struct remarks *to, struct state *s,
 	const struct run_spec *spec, struct err *err) MUST_CHECK;
 
-/* SQL condition: the backend of worker row w is still there. Backends of other
- * roles may hide their start; then the lease decides. */
-#define WORKER_ALIVE                                               \
-	"EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity("     \
-	"coalesce(w.backend_pid, 0)) AS a WHERE a.backend_start =" \
-	" w.backend_start OR a.backend_start IS NULL)"
+/* SQL condition: worker row w is still there. Behind a pooler it says so now
+ * and then, else its backend tells. Backends of other roles may hide their
+ * start; then the lease decides. */
+#define WORKER_ALIVE                                              \
+	"CASE WHEN w.backend_pid IS NULL THEN"                    \
+	" coalesce(w.alive_until > pg_catalog.clock_timestamp()," \
+	" false) ELSE EXISTS (SELECT FROM"                        \
+	" pg_catalog.pg_stat_get_activity(w.backend_pid) AS a"    \
+	" WHERE a.backend_start = w.backend_start"                \
+	" OR a.backend_start IS NULL) END"
 
 /* SQL: run row r is paused; and how that is said. */
 #define PAUSED "(r.state = 'open' AND r.paused_at IS NOT NULL)"

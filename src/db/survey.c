@@ -57,12 +57,6 @@ static const char size_sql[] =
 	"WHERE c.oid = $1::oid";
 
 int
-survey_begin(struct pg *pg, struct err *err)
-{
-	return pg_exec(pg, "SET lock_timeout = '2s'", err);
-}
-
-int
 survey_query(struct pg_result **ret, const struct survey *s, const char *what,
 	const char *sql, const struct pg_args *args, struct err *err)
 {

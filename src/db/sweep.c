@@ -302,7 +302,7 @@ rows_presence(enum row_presence *ret, struct rows *r, struct pg *pg,
 {
 	int there, free;
 
-	if (pg_exec(pg, "BEGIN", err) < 0 ||
+	if (pg_begin(pg, PG_WRITE, NULL, err) < 0 ||
 		count_at(&free, r, pg, tid,
 			r->leaf->lock_for_update
 				? " FOR UPDATE SKIP LOCKED"

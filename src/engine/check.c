@@ -93,8 +93,7 @@ look(struct check *c, struct err *err)
 		.lock_timeout_ms = c->o->rotate.lock_timeout_ms,
 	};
 
-	if (survey_begin(c->pg, err) < 0 ||
-		survey_server(&c->to, c->pg, &wants, err) < 0 ||
+	if (survey_server(&c->to, c->pg, &wants, err) < 0 ||
 		catalog_survey(&c->catalog, c->pg, job->target, job->targets,
 			&c->to, err) < 0 ||
 		check_state(c, err) < 0 ||
@@ -110,6 +109,7 @@ check_run(struct check_outcome *ret, const struct check_options *o,
 {
 	struct check c = {.o = o, .ret = ret, .to = check_list_sink(ret)};
 	const struct job *job = &o->rotate.job;
+	struct pg_options connection = job->connection;
 	int64_t started_ms = clock_ms();
 	int rc;
 
@@ -118,7 +118,9 @@ check_run(struct check_outcome *ret, const struct check_options *o,
 	ret->estimate = xcalloc(job->targets + 1, sizeof(*ret->estimate));
 	check_configuration(&c);
 	check_keys(&c);
-	rc = pg_open(&c.pg, &job->connection, err);
+	/* Nobody waits for us, nor we for anybody for long. */
+	connection.lock_timeout = "2s";
+	rc = pg_open(&c.pg, &connection, err);
 	if (rc == 0)
 		rc = look(&c, err);
 	pg_close(c.pg);

@@ -61,6 +61,19 @@ crew_leave(struct crew *c)
 	count(c, -1);
 }
 
+bool
+crew_leave_others(struct crew *c)
+{
+	bool others;
+
+	pthread_mutex_lock(&c->mutex);
+	others = c->running > 1;
+	if (others)
+		c->running--;
+	pthread_mutex_unlock(&c->mutex);
+	return others;
+}
+
 void
 crew_join(struct crew *c)
 {

@@ -22,6 +22,8 @@ void crew_done(struct crew *c); /* after crew_join() */
 int crew_start(struct crew *c, void *(*main)(void *ctx), void *ctx,
 	struct err *err) MUST_CHECK;
 void crew_leave(struct crew *c); /* the last thing a thread does */
+/* The same, unless all others have left: false, and it has to stay. */
+bool crew_leave_others(struct crew *c);
 void crew_join(struct crew *c);
 
 /* -- progress.c ------------------------------------------------------------ */
@@ -34,7 +36,7 @@ struct watch {
 	bool quiet;
 	/* Fills ret; false when it cannot say at the moment. */
 	bool (*ask)(struct progress *ret, void *ctx);
-	/* Now and then, or NULL. */
+	/* Several times a second, or NULL. */
 	void (*tick)(void *ctx);
 	/* Again and again while a stop is requested, or NULL: what cannot end
 	 * by itself in good time must be cancelled. */

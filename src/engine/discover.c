@@ -139,7 +139,7 @@ discover_run(struct discover_outcome *ret, const struct discover_options *o,
 		discovery_done(&d);
 		return -1;
 	}
-	if (pg_open(&d.pg, &o->job.connection, err) == 0) {
+	if (job_connect(&d.pg, &o->job, &d.stop, err) == 0) {
 		pthread_mutex_lock(&d.mutex);
 		d.open = true;
 		pthread_mutex_unlock(&d.mutex);

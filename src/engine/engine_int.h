@@ -50,6 +50,7 @@ struct engine {
 	struct stop stop;
 	struct crew crew;
 	int64_t started_ms;    /* monotonic */
+	int64_t beat_ms;       /* when main last said that workers live */
 	pthread_mutex_t mutex; /* for what follows */
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */
@@ -81,10 +82,12 @@ struct row_list {
 
 struct worker {
 	struct engine *e;
-	pthread_mutex_t mutex; /* for pg while another thread may cancel */
+	pthread_mutex_t mutex; /* for pg and alive, which others look at */
 	struct pg *pg;
+	int64_t alive; /* the worker that main has to keep alive, or 0 */
 	struct state state;
 	struct judge *judge;
+	int failures; /* since something was last done */
 
 	/* the leaf that is being walked */
 	struct rows *rows;
@@ -162,6 +165,19 @@ int prove(struct worker *w, struct err *err) MUST_CHECK;
 /* May the worker write so many rows now? Waits until it may; false when it is
  * to stop or to pause instead. */
 bool worker_may_write(struct worker *w, size_t rows);
+
+/* -- tend.c: main, meanwhile ----------------------------------------------- */
+
+struct tend {
+	struct engine *e;
+	struct state *s; /* with main's own connection */
+};
+
+bool tend_progress(struct progress *ret, void *ctx);
+void tend_workers(void *ctx);
+/* Afterwards: the connection, made anew if it was lost. */
+int tend_connection(
+	struct engine *e, struct state *s, struct err *err) MUST_CHECK;
 
 /* -- inspect.c: one leaf in one snapshot ----------------------------------- */
 

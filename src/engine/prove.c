@@ -79,16 +79,26 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 	return 0;
 }
 
-/* Everything that is looked at, leaves included, in one snapshot. Parallel
- * plans are as good as any here; the setting is the server's own. */
+/* Parallel plans are as good as any here; the setting is the server's own. */
+static int
+begin(struct pg *pg, struct err *err)
+{
+	struct buf sql;
+	int rc;
+
+	buf_init(&sql, (size_t)1 << 14);
+	pg_add_begin(&sql, pg, PG_SNAPSHOT, NULL);
+	buf_adds(&sql, "SET LOCAL max_parallel_workers_per_gather TO DEFAULT");
+	rc = pg_exec(pg, buf_str(&sql), err);
+	buf_done(&sql);
+	return rc;
+}
+
+/* Everything that is looked at, leaves included, in one snapshot. */
 static int
 look_at_all(struct proof *p, struct worker *w, struct err *err)
 {
-	if (pg_exec(w->pg,
-		    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-		    " SET LOCAL max_parallel_workers_per_gather TO DEFAULT",
-		    err) < 0 ||
-		compare_leaves(p, w, err) < 0)
+	if (begin(w->pg, err) < 0 || compare_leaves(p, w, err) < 0)
 		return -1;
 	if (!p->relist && inspect_all(p, w, err) < 0)
 		return -1;

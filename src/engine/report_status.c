@@ -343,7 +343,8 @@ json_workers(struct json *j, const struct runs *runs, const struct run_facts *r)
 		json_string(j, "os_user", w->os_user);
 		json_string(j, "host", w->host);
 		json_int(j, "pid", w->os_pid);
-		json_int(j, "backend_pid", w->backend_pid);
+		if (w->backend_pid) /* not behind a pooler */
+			json_int(j, "backend_pid", w->backend_pid);
 		json_bool(j, "alive", w->alive);
 		json_ms(j, "started", w->started_ms);
 		json_ms(j, "seen", w->seen_ms);

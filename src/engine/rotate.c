@@ -126,71 +126,20 @@ join_workers(struct engine *e)
 	pthread_mutex_unlock(&e->mutex);
 }
 
-/* The connection of the beginning was idle while the workers worked. That it
- * is gone shows only when it is used. */
-static int
-reconnect(struct state *s, const struct rotate_options *o, struct err *err)
-{
-	if (s->pg && pg_exec(s->pg, "SELECT 1", err) == 0)
-		return 0;
-	pg_close(s->pg);
-	s->pg = NULL;
-	return pg_open(&s->pg, &o->job.connection, err);
-}
-
-struct watched {
-	struct engine *e;
-	struct state *s;
-};
-
-/* Progress is a courtesy: a lost connection is the workers' business to
- * report. */
-static bool
-ask_progress(struct progress *ret, void *ctx)
-{
-	struct watched *w = ctx;
-	struct err ignored;
-	char why[PRESSURE_REASON];
-
-	if (!w->s->pg || pg_lost(w->s->pg) ||
-		state_progress(ret, w->s, &ignored) < 0)
-		return false;
-	throttle_reason(why, &w->e->throttle);
-	if (why[0] && !ret->paused[0])
-		snprintf(ret->paused, sizeof(ret->paused), "waiting: %.140s",
-			why);
-	return true;
-}
-
-/* A server that was restarted is looked at again as soon as it answers. */
-static void
-look_around(void *ctx)
-{
-	struct watched *w = ctx;
-	struct err ignored;
-
-	if (!throttle_is_due(&w->e->throttle))
-		return;
-	if (reconnect(w->s, w->e->o, &ignored) == 0)
-		throttle_look(&w->e->throttle, w->s, &w->e->selection);
-	else
-		throttle_blind(&w->e->throttle);
-}
-
 /* One generation of workers: until the run is over, or the leaves change. */
 static int
 run_workers(struct engine *e, struct state *s, struct err *err)
 {
-	struct watched watched = {e, s};
+	struct tend tend = {e, s};
 	struct watch watch = {
 		.crew = &e->crew,
 		.stop = &e->stop,
 		.started_ms = e->started_ms,
 		.max_runtime_ms = e->o->job.max_runtime_ms,
 		.quiet = e->o->job.quiet,
-		.ask = ask_progress,
-		.tick = look_around,
-		.ctx = &watched,
+		.ask = tend_progress,
+		.ctx = &tend,
+		.tick = tend_workers,
 	};
 	int rc = 0;
 
@@ -262,7 +211,7 @@ relist(struct engine *e, struct state *s, struct err *err)
 {
 	bool joined;
 
-	if (reconnect(s, e->o, err) < 0 || load_catalog(e, s->pg, err) < 0)
+	if (tend_connection(e, s, err) < 0 || load_catalog(e, s->pg, err) < 0)
 		return -1;
 	return state_open_run(s, &e->spec, &joined, err);
 }
@@ -351,7 +300,7 @@ real_run(
 
 	if (state_prepare(s, err) < 0 || begin_run(e, s, ret, err) < 0 ||
 		throttle_begin(&e->throttle, s, err) < 0 ||
-		work(e, s, err) < 0 || reconnect(s, e->o, err) < 0)
+		work(e, s, err) < 0 || tend_connection(e, s, err) < 0)
 		return -1;
 	status = exit_status(ret, e, s, err);
 	if (status >= 0 && outcome_gather(ret, e, s, err) < 0)
@@ -375,7 +324,7 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 		engine_done(&e);
 		return -1;
 	}
-	if (pg_open(&s.pg, &o->job.connection, err) < 0 ||
+	if (job_connect(&s.pg, &o->job, &e.stop, err) < 0 ||
 		load_catalog(&e, s.pg, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0)

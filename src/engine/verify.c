@@ -317,7 +317,7 @@ verify_run(struct verify_outcome *ret, const struct verify_options *o,
 		verify_done(&v);
 		return -1;
 	}
-	if (pg_open(&pg, &o->job.connection, err) == 0)
+	if (job_connect(&pg, &o->job, &v.stop, err) == 0)
 		status = look(&v, pg, err);
 	outcome_finish(&ret->facts, v.started_ms);
 	stop_end(&v.stop);

@@ -10,14 +10,13 @@
 
 #define NAP_MS 200
 #define PAUSE_NAP_MS 1000
-/* Attempts to reach the server, well under a minute in all. */
-#define RECONNECTS 8
 #define RETRIES 20
 
 int
 worker_init(struct worker *w, struct engine *e, struct err *err)
 {
-	*w = (struct worker){.e = e};
+	*w = (struct worker){
+		.e = e, .state = {.schema = e->schema, .run = e->run}};
 	pthread_mutex_init(&w->mutex, NULL);
 	for (size_t i = 0; i < ROTATION; i++)
 		window_init(&w->window[i]);
@@ -58,8 +57,28 @@ worker_done(struct worker *w)
 	pthread_mutex_destroy(&w->mutex);
 }
 
+/* From now on main says that this worker lives, or no longer. */
+static void
+show_life(struct worker *w, bool show)
+{
+	pthread_mutex_lock(&w->mutex);
+	w->alive = show ? w->state.worker : 0;
+	pthread_mutex_unlock(&w->mutex);
+}
+
+static void
+end_life(struct worker *w)
+{
+	struct err ignored;
+
+	show_life(w, false);
+	if (pg_is_pooled(w->pg))
+		(void)!state_keep_alive(
+			&w->state, w->state.worker, 0, &ignored);
+}
+
 /* A new connection is a new worker: what the old one held is free as soon as
- * its backend is gone. */
+ * its backend is gone. Behind a pooler the worker stays the same. */
 static int
 connect_worker(struct worker *w, struct err *err)
 {
@@ -70,12 +89,14 @@ connect_worker(struct worker *w, struct err *err)
 	pthread_mutex_lock(&w->mutex);
 	w->pg = pg;
 	pthread_mutex_unlock(&w->mutex);
-	w->state = (struct state){
-		.pg = pg, .schema = w->e->schema, .run = w->e->run};
-	if (state_register(&w->state, &w->e->spec, err) == 0)
-		return 0;
-	disconnect(w); /* nobody may claim anything in no worker's name */
-	return -1;
+	w->state.pg = pg;
+	if (state_register(&w->state, &w->e->spec, err) < 0) {
+		/* nobody may claim anything in no worker's name */
+		disconnect(w);
+		return -1;
+	}
+	show_life(w, pg_is_pooled(pg));
+	return 0;
 }
 
 /* Nothing to claim: close the pass, plan the next one, or prove. */
@@ -164,24 +185,15 @@ worker_may_write(struct worker *w, size_t rows)
 	return !worker_yields(w);
 }
 
-/* Jitter keeps workers from coming back all at once. */
-static long
-backoff_ms(int attempt)
-{
-	long ms = 100L << (attempt < 8 ? attempt : 8);
-
-	return ms / 2 + random() % (ms / 2 + 1);
-}
-
 /* Is it worth another turn? Sleeps before saying so. */
 static bool
-survives(struct worker *w, const struct err *err, int *failures)
+survives(struct worker *w, const struct err *err)
 {
 	int limit = RETRIES;
 
 	switch (pg_classify(err)) {
 	case PG_CLASS_LOST:
-		limit = RECONNECTS;
+		limit = JOB_ATTEMPTS;
 		disconnect(w);
 		break;
 	case PG_CLASS_RETRY:
@@ -194,12 +206,48 @@ survives(struct worker *w, const struct err *err, int *failures)
 	}
 	/* A poor connection is no reason to end while the work goes on. */
 	if (w->advanced)
-		*failures = 0;
+		w->failures = 0;
 	w->advanced = false;
-	if (++*failures > limit)
+	if (++w->failures > limit)
 		return false;
 	log_debug("again in a moment: %s", err->msg);
-	stop_sleep(&w->e->stop, backoff_ms(*failures));
+	stop_sleep(&w->e->stop, job_backoff_ms(w->failures));
+	return true;
+}
+
+/* One worker without a connection is no reason to end those that have one. */
+static bool
+is_dispensable(struct worker *w, const struct err *err)
+{
+	if (pg_classify(err) != PG_CLASS_LOST ||
+		!crew_leave_others(&w->e->crew))
+		return false;
+	show_life(w, false);
+	log_warning("a worker gives up, the others go on: %s", err->msg);
+	return true;
+}
+
+/* False: it has left the crew already. */
+static bool
+work(struct worker *w)
+{
+	struct err err = {0};
+	bool waited;
+
+	while (!stop_requested(&w->e->stop) && engine_ended(w->e) == END_NONE) {
+		/* Waiting is no success: what always fails would otherwise be
+		 * tried for ever once its chunk is free again. */
+		if (turn(&waited, w, &err) == 0)
+			w->failures = waited ? w->failures : 0;
+		else if (stop_requested(&w->e->stop))
+			break;
+		else if (survives(w, &err))
+			continue;
+		else if (is_dispensable(w, &err))
+			return false;
+		else
+			engine_end(w->e, END_FAILED, &err, NULL);
+	}
 	return true;
 }
 
@@ -207,23 +255,13 @@ void *
 worker_main(void *ctx)
 {
 	struct worker *w = ctx;
-	struct err err = {0};
-	int failures = 0;
-	bool waited;
 
-	while (!stop_requested(&w->e->stop) && engine_ended(w->e) == END_NONE) {
-		/* Waiting is no success: what always fails would otherwise be
-		 * tried for ever once its chunk is free again. */
-		if (turn(&waited, w, &err) == 0)
-			failures = waited ? failures : 0;
-		else if (stop_requested(&w->e->stop))
-			break;
-		else if (!survives(w, &err, &failures))
-			engine_end(w->e, END_FAILED, &err, NULL);
-	}
+	if (!work(w))
+		return NULL;
 	if (w->pg && !pg_lost(w->pg)) {
 		pg_rollback(w->pg);
 		state_give_back(&w->state);
+		end_life(w);
 	}
 	crew_leave(&w->e->crew);
 	return NULL;

@@ -55,6 +55,21 @@ pg_cancel(struct pg *pg)
 	(void)pg;
 }
 
+bool
+pg_is_pooled(const struct pg *pg)
+{
+	(void)pg;
+	return false;
+}
+
+void
+pg_add_begin(struct buf *sql, const struct pg *pg, enum pg_mode mode,
+	const char *snapshot)
+{
+	(void)pg, (void)mode, (void)snapshot;
+	buf_adds(sql, "BEGIN; ");
+}
+
 /* The engine itself says no more than BEGIN and COMMIT. */
 int
 pg_exec(struct pg *pg, const char *sql, struct err *err)

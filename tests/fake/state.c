@@ -213,6 +213,16 @@ state_owns(bool *ret, struct state *s, const struct chunk *c, struct err *err)
 	return fake_leave(s->pg, err);
 }
 
+/* For workers behind a pooler only. */
+int
+state_keep_alive(
+	struct state *s, int64_t worker, int64_t seconds, struct err *err)
+{
+	(void)s, (void)worker, (void)seconds, (void)err;
+	fake_wrong("a worker is kept alive that has a backend");
+	return 0;
+}
+
 void
 state_give_back(struct state *s)
 {

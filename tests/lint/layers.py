@@ -27,7 +27,7 @@ HOMES = {
 ONLY = (
     (re.compile(r"log\.h"), re.compile(r"src/(engine|cli)/|src/base/log\.c")),
     (re.compile(r"libpq.*\.h|postgres.*\.h"),
-     re.compile(r"src/db/pg(_stream|_conn_int)?\.[ch]")),
+     re.compile(r"src/db/pg(_connect|_stream|_conn_int)?\.[ch]")),
     (re.compile(r"openssl/.*"), re.compile(r"src/crypto/")),
     (re.compile(r"ini\.h"), re.compile(r"src/cli/")),
 )

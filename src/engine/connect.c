@@ -1,0 +1,64 @@
+/*
+ * Reaching the server, and how long to try.
+ */
+#include "job.h"
+#include "log.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Jitter keeps workers from coming back all at once. */
+long
+job_backoff_ms(int attempt)
+{
+	long ms = 100L << (attempt < 8 ? attempt : 8);
+
+	return ms / 2 + random() % (ms / 2 + 1);
+}
+
+/* Too many connections; starting up, shutting down or recovering. */
+static bool
+says_later(const struct err *err)
+{
+	return !strcmp(err->sqlstate, "53300") ||
+	       !strcmp(err->sqlstate, "57P03");
+}
+
+static int
+try_for_a_while(struct pg **ret, const struct job *job, struct stop *stop,
+	bool again, struct err *err)
+{
+	for (int attempt = 1; pg_open(ret, &job->connection, err) < 0;
+		attempt++) {
+		*ret = NULL;
+		/* It may be restarting: next it is not there at all. */
+		again |= says_later(err);
+		if (!again || pg_classify(err) != PG_CLASS_LOST ||
+			attempt == JOB_ATTEMPTS || stop_requested(stop))
+			return -1;
+		if (attempt == 1)
+			log_info("%s; trying again for a while", err->msg);
+		stop_sleep(stop, job_backoff_ms(attempt));
+	}
+	return 0;
+}
+
+int
+job_connect(struct pg **ret, const struct job *job, struct stop *stop,
+	struct err *err)
+{
+	if (try_for_a_while(ret, job, stop, false, err) < 0)
+		return -1;
+	if (pg_is_pooled(*ret))
+		log_warning("a pooler is in between: nothing is set for its "
+			    "sessions, and the chunks of a killed process are "
+			    "free only after some seconds; a direct connection "
+			    "is better");
+	return 0;
+}
+
+int
+job_reconnect(struct pg **ret, const struct job *job, struct stop *stop,
+	struct err *err)
+{
+	return try_for_a_while(ret, job, stop, true, err);
+}

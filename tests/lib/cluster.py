@@ -69,6 +69,7 @@ class Cluster:
         self.bin = binaries()
         self.process = None
         self.databases = 0
+        self.port = settings.get("port", 5432)
         self.account = (pwd.getpwnam("postgres") if os.geteuid() == 0
                         else None)
         self.home = Path(tempfile.mkdtemp(prefix="pgrekey-"))
@@ -97,7 +98,7 @@ class Cluster:
                 preexec_fn=die_with_parent, start_new_session=True,
                 cwd=self.home, **self._as_account())
         deadline = time.monotonic() + READY_SECONDS
-        while not self._answers():
+        while not self.answers():
             if (self.process.poll() is not None
                     or time.monotonic() > deadline):
                 raise RuntimeError("PostgreSQL does not start:\n"
@@ -125,10 +126,12 @@ class Cluster:
         """A hot standby of this cluster, streaming."""
         other = Cluster(start=False)
         subprocess.run(
-            [self.bin / "pg_basebackup", "-h", self.socket, "-U", "postgres",
-             "-D", other.data, "-R", "--checkpoint=fast", "--no-sync"],
+            [self.bin / "pg_basebackup", "-h", self.socket, "-p",
+             str(self.port), "-U", "postgres", "-D", other.data, "-R",
+             "--checkpoint=fast", "--no-sync"],
             check=True, capture_output=True, cwd=other.home,
             **other._as_account())
+        other.port = self.port
         other.start()
         return other
 
@@ -145,16 +148,24 @@ class Cluster:
         self._administer(f"DROP DATABASE {name} WITH (FORCE)")
 
     def connect(self, database, user="postgres", autocommit=True, **more):
-        connection = psycopg2.connect(host=str(self.socket), dbname=database,
-                                      user=user, **more)
+        connection = psycopg2.connect(host=str(self.socket), port=self.port,
+                                      dbname=database, user=user, **more)
         connection.autocommit = autocommit
         return connection
+
+    def answers(self):
+        try:
+            self.connect("postgres").close()
+            return True
+        except psycopg2.OperationalError:
+            return False
 
     def psql(self, database, sql, user="postgres"):
         """Runs a script as an administrator would; returns its output."""
         return subprocess.run(
             [self.bin / "psql", "-X", "-q", "-A", "-t", "-v",
-             "ON_ERROR_STOP=1", "-h", self.socket, "-U", user, database],
+             "ON_ERROR_STOP=1", "-h", self.socket, "-p", str(self.port),
+             "-U", user, database],
             input=sql, check=True, capture_output=True, text=True).stdout
 
     def server_log(self):
@@ -190,10 +201,3 @@ class Cluster:
     def _administer(self, sql):
         with contextlib.closing(self.connect("postgres")) as admin:
             admin.cursor().execute(sql)
-
-    def _answers(self):
-        try:
-            self.connect("postgres").close()
-            return True
-        except psycopg2.OperationalError:
-            return False

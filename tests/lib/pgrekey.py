@@ -91,6 +91,12 @@ class Run:
     def send(self, number):
         self.process.send_signal(number)
 
+    def said(self):
+        """What it has printed on standard error so far."""
+        file = self.files[1].fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(
+            errors="replace")
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -129,7 +135,9 @@ class Tool:
         self.folder = Path(folder)
         self.tables = {}
         self.sections = {}
-        self.more = {}
+        # [database], beside the usual: the cluster's socket
+        self.connection = {}
+        self.usual = True
         self.set_ring(ring)
 
     # -- what the operator writes ------------------------------------------
@@ -147,9 +155,10 @@ class Tool:
         self.sections = {"rotate": rotate or {}, "keys": keys or {}}
 
     def write_config(self):
+        usual = {"host": self.cluster.socket, "port": self.cluster.port,
+                 "user": self.user, "dbname": self.database}
         sections = {
-            "database": {"host": self.cluster.socket, "user": self.user,
-                         "dbname": self.database},
+            "database": {**(usual if self.usual else {}), **self.connection},
             "keys": {"directory": self.folder / "keys",
                      "primary": self.ring.primary,
                      **self.sections.get("keys", {})},

@@ -1,4 +1,5 @@
 """What every database test has: a fresh database, a key ring, the program."""
+import signal
 import tempfile
 import time
 import unittest
@@ -69,6 +70,26 @@ class Scene(unittest.TestCase):
             lambda: self.value(
                 "SELECT count(*) = 1 FROM pg_stat_activity"
                 " WHERE datname = current_database()"), "sessions end")
+
+    def sessions_are(self, state):
+        """Those of this database, but for our own."""
+        return self.value(
+            "SELECT coalesce(bool_and(state = %s), true) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            state)
+
+    def freeze(self, run):
+        """Stops it between two transactions: one that it left open would be
+        waited for, and rightly."""
+        for _ in range(100):
+            run.send(signal.SIGSTOP)
+            for _ in range(20):
+                if self.sessions_are("idle"):
+                    return
+                time.sleep(0.01)
+            run.send(signal.SIGCONT)
+            time.sleep(0.005)
+        self.fail("it was never found between two transactions")
 
     def start(self, *arguments, **more):
         run = self.tool.start_rotate(*arguments, **more)

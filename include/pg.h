@@ -20,7 +20,7 @@ struct pg_options {
 	/* NULL-terminated, for PQconnectdbParams with expand_dbname. */
 	const char *const *keyword;
 	const char *const *value;
-	const char *application; /* application_name */
+	const char *application;  /* application_name */
 	const char *lock_timeout; /* NULL: none */
 	bool read_only;
 	bool synchronous_commit;

@@ -85,14 +85,15 @@ pg_settings(const struct pg *pg)
 	return pg->settings;
 }
 
+#define BEGIN_AS "BEGIN ISOLATION LEVEL "
+
 const char *
 pg_begin_sql(const struct pg *pg, enum pg_mode mode)
 {
 	static const char *const begin[] = {
-		[PG_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED",
-		[PG_READ] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
-		[PG_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ "
-				"ONLY",
+		[PG_WRITE] = (BEGIN_AS "READ COMMITTED"),
+		[PG_READ] = (BEGIN_AS "READ COMMITTED READ ONLY"),
+		[PG_SNAPSHOT] = (BEGIN_AS "REPEATABLE READ READ ONLY"),
 	};
 
 	return begin[mode == PG_WRITE && pg->read_only ? PG_READ : mode];

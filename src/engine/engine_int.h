@@ -50,7 +50,6 @@ struct engine {
 	struct stop stop;
 	struct crew crew;
 	int64_t started_ms;    /* monotonic */
-	int64_t beat_ms;       /* when main last said that workers live */
 	pthread_mutex_t mutex; /* for what follows */
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */

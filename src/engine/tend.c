@@ -2,12 +2,8 @@
  * What main looks after while the workers work, through a connection of its
  * own.
  */
-#include "clock.h"
 #include "engine_int.h"
 #include <stdio.h>
-
-/* Several times in POOLED_LEASE_SECONDS. */
-#define BEAT_MS 3000
 
 /* Progress is a courtesy: a lost connection is the workers' business to
  * report. */
@@ -41,53 +37,45 @@ keep_alive(struct state *s, struct worker *w)
 		(void)!state_keep_alive(s, id, POOLED_LEASE_SECONDS, &ignored);
 }
 
-/* A server that was restarted is looked at again as soon as it answers. */
+/* It was idle for a while. That it is gone shows only when it is used. */
 static bool
-revive(struct engine *e, struct state *s)
+is_connected(struct state *s)
 {
 	struct err ignored;
-	struct pg *pg;
 
-	if (!pg_lost(s->pg))
+	if (s->pg && pg_exec(s->pg, "SELECT 1", &ignored) == 0)
 		return true;
-	if (pg_open(&pg, &e->o->job.connection, &ignored) < 0)
-		return false;
 	pg_close(s->pg);
-	s->pg = pg;
-	return true;
+	s->pg = NULL;
+	return false;
 }
 
-/* Looks at what others need. And, since nobody sees the end of a process behind
- * a pooler, says that its workers live: none could in the middle of a proof. */
+/* Looks at what others need, also at a server that was restarted, as soon as it
+ * answers. And, since nobody sees the end of a process behind a pooler, says
+ * that its workers live: none could in the middle of a proof. */
 void
 tend_workers(void *ctx)
 {
 	const struct tend *t = ctx;
 	struct engine *e = t->e;
+	struct err ignored;
 
-	if (throttle_is_due(&e->throttle)) {
-		if (revive(e, t->s))
-			throttle_look(&e->throttle, t->s, &e->selection);
-		else
-			throttle_blind(&e->throttle);
-	}
-	if (clock_ms() - e->beat_ms < BEAT_MS)
+	if (!throttle_is_due(&e->throttle))
 		return;
-	e->beat_ms = clock_ms();
+	if (!is_connected(t->s) &&
+		pg_open(&t->s->pg, &e->o->job.connection, &ignored) < 0) {
+		throttle_blind(&e->throttle);
+		return;
+	}
+	throttle_look(&e->throttle, t->s, &e->selection);
 	for (int64_t i = 0; i < e->workers; i++)
 		keep_alive(t->s, &e->worker[i]);
 }
 
-/* It was idle while the workers worked. That it is gone shows only when it is
- * used. */
 int
 tend_connection(struct engine *e, struct state *s, struct err *err)
 {
-	struct err ignored;
-
-	if (pg_exec(s->pg, "SELECT 1", &ignored) == 0)
+	if (is_connected(s))
 		return 0;
-	pg_close(s->pg);
-	s->pg = NULL;
 	return job_reconnect(&s->pg, &e->o->job, &e->stop, err);
 }

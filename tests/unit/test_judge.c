@@ -202,8 +202,8 @@ static void
 a_member_named_twice_is_never_rewritten(void **state)
 {
 	struct court *c = *state;
-	char *twice = xasprintf("{%.*s: 1, %s", (int)strlen(HEAD) - 4, HEAD + 1,
-		HEAD K1 JSON_BODY TAIL + 1);
+	char *twice = xasprintf("{%.*s: 1, %s", (int)strlen(HEAD) - 4, &HEAD[1],
+		&(HEAD K1 JSON_BODY TAIL)[1]);
 
 	c->policy.raw = RAW_ENCRYPT;
 	assert_stays(c, CARRIER_JSON, twice, VERDICT_NONCANONICAL, true);

@@ -145,7 +145,10 @@ run(struct run *r, int64_t workers)
 				.max_value_bytes = 1000},
 		};
 	r->o = (struct rotate_options){
-		.job = {.connection = {none, none, "test", false, true},
+		.job = {.connection = {.keyword = none,
+				.value = none,
+				.application = "test",
+				.synchronous_commit = true},
 			.ring = place->ring,
 			.target = r->target,
 			.targets = FAKE_TABLES,

@@ -211,9 +211,12 @@ relist(struct engine *e, struct state *s, struct err *err)
 {
 	bool joined;
 
-	if (tend_connection(e, s, err) < 0 || load_catalog(e, s->pg, err) < 0)
+	if (tend_connection(e, s, err) < 0 || load_catalog(e, s->pg, err) < 0 ||
+		state_open_run(s, &e->spec, &joined, err) < 0)
 		return -1;
-	return state_open_run(s, &e->spec, &joined, err);
+	/* Another one, where somebody else has finished ours meanwhile. */
+	e->run = s->run;
+	return 0;
 }
 
 static int

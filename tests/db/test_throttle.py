@@ -112,6 +112,18 @@ class Query(Base):
         self.sql("UPDATE busy SET yes = false")
         self.goes_on(run)
 
+    def test_it_is_looked_at_again_after_the_connection_was_lost(self):
+        self.slow(throttle_query="SELECT yes FROM busy")
+        run = self.start(patience=60)
+        self.holds("throttle_query")
+        lost = self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+            " datname = current_database() AND application_name LIKE 'pgrekey%'"
+            " AND pid NOT IN (SELECT backend_pid FROM pgrekey.worker)")
+        self.assertTrue(lost)
+        self.sql("UPDATE busy SET yes = false")
+        self.goes_on(run)
+
     def test_a_query_cannot_write(self):
         self.slow(throttle_query="UPDATE busy SET yes = false RETURNING yes")
         run = self.start()

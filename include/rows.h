@@ -149,6 +149,7 @@ bool rows_run_is_paused(const struct rows *r);
 
 #define ROWS_FENCE "22012"
 #define ROWS_DIFFERS "2201F"
+#define ROWS_CANCELLED "57014"
 
 /* -- the sweep: one snapshot over everything ------------------------------- */
 

@@ -204,7 +204,11 @@ int state_forget_refused(struct state *s, const struct selection *sel,
 
 /* Values that are sealed under the primary and labelled so, but hide an
  * envelope of another key: only the findings of the workers know them. */
-int state_hidden(int64_t *ret, struct state *s, struct err *err) MUST_CHECK;
+int state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
+	struct err *err) MUST_CHECK;
+/* Drops what earlier proofs found on the leaves. */
+int state_forget_proven(struct state *s, const struct selection *sel,
+	struct err *err) MUST_CHECK;
 
 /* How the run was closed: its state, exit status (-1 if open) and who else. */
 struct run_end {

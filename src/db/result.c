@@ -175,9 +175,9 @@ state_findings(
 	return 0;
 }
 
-int
-state_forget_refused(
-	struct state *s, const struct selection *sel, struct err *err)
+static int
+forget(struct state *s, const struct selection *sel, const char *sql,
+	struct err *err)
 {
 	struct pg_args args = {0};
 	struct buf array;
@@ -185,25 +185,45 @@ state_forget_refused(
 
 	pg_arg_int(&args, s->run);
 	state_arg_selection(&args, &array, sel);
-	rc = state_exec(s,
-		"DELETE FROM @.finding WHERE run_id = $1 AND leaf = ANY ($2)"
-		" AND by_pass AND verdict <> 'current'",
-		&args, err);
+	rc = state_exec(s, sql, &args, err);
 	buf_done(&array);
 	return rc;
 }
 
+#define FORGET "DELETE FROM @.finding WHERE run_id = $1 AND leaf = ANY ($2)"
+
 int
-state_hidden(int64_t *ret, struct state *s, struct err *err)
+state_forget_refused(
+	struct state *s, const struct selection *sel, struct err *err)
+{
+	return forget(
+		s, sel, FORGET " AND by_pass AND verdict <> 'current'", err);
+}
+
+int
+state_forget_proven(
+	struct state *s, const struct selection *sel, struct err *err)
+{
+	return forget(s, sel, FORGET " AND NOT by_pass", err);
+}
+
+int
+state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
+	struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
+	struct buf array;
+	int rc;
 
 	pg_arg_int(&args, s->run);
-	if (state_query(&r, s,
-		    "SELECT count(*) FROM @.finding WHERE run_id = $1"
-		    " AND by_pass AND verdict = 'current'",
-		    &args, err) < 0)
+	state_arg_selection(&args, &array, sel);
+	rc = state_query(&r, s,
+		"SELECT count(*) FROM @.finding WHERE run_id = $1"
+		" AND leaf = ANY ($2) AND by_pass AND verdict = 'current'",
+		&args, err);
+	buf_done(&array);
+	if (rc < 0)
 		return -1;
 	*ret = pg_int(r, 0, 0);
 	pg_free(r);

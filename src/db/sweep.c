@@ -74,8 +74,10 @@ rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	window_reset(ret, r->leaf->conf->columns);
 	ret->range = (struct range){{0, 0}, {UINT32_MAX, 0}};
 	buf_reset(&r->sql);
+	buf_adds(&r->sql, "SELECT * FROM (");
 	sql_read(&r->sql, &r->view, NULL);
-	buf_addf(&r->sql, " LIMIT %zu", count);
+	/* Whatever plan finds them: a window's rows are in order. */
+	buf_addf(&r->sql, " LIMIT %zu) AS x ORDER BY 1", count);
 	if (pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err) < 0)
 		return rows_unread(r, err);
 	return 0;

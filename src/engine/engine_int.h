@@ -28,6 +28,7 @@ enum end {
 	END_NONE,
 	END_COMPLETE,     /* proven, nothing to say */
 	END_FINDINGS,     /* proven, but something is left */
+	END_ELSEWHERE,    /* another process closed the run */
 	END_INCONCLUSIVE, /* the fence was not reached */
 	END_STUCK,        /* rows stay locked by others */
 	END_RELIST,       /* the leaves have changed: start the workers anew */
@@ -210,6 +211,10 @@ int dry_run(struct outcome *ret, struct engine *e, struct pg *pg,
 
 /* Reads the numbers and findings of the run. */
 int outcome_gather(struct outcome *ret, struct engine *e, struct state *s,
+	struct err *err) MUST_CHECK;
+
+/* The exit status of a run that is over, and what is to be said of it. */
+int outcome_status(struct outcome *ret, struct engine *e, struct state *s,
 	struct err *err) MUST_CHECK;
 
 /* -- spec.c -----------------------------------------------------------------

@@ -3,6 +3,7 @@
  * run reports the same.
  */
 #include "engine_int.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 struct gather {
@@ -34,12 +35,17 @@ gather_number(void *ctx, const struct number *n)
 static void
 gather_finding(void *ctx, const struct finding *f)
 {
+	struct gather *g = ctx;
+	const struct leaf *leaf = catalog_find(&g->e->catalog, f->leaf);
 	struct finding copy = *f;
 	enum verdict v;
 
+	if (!leaf || !engine_selects(g->e, leaf))
+		return; /* of tables that were selected another time */
+
 	/* The name as stored lives in a result that is freed: ours stays. */
 	copy.verdict = verdict_find(&v, f->verdict) ? verdict_name(v) : "?";
-	outcome_add_finding(((struct gather *)ctx)->ret, &copy);
+	outcome_add_finding(g->ret, &copy);
 }
 
 int
@@ -52,9 +58,74 @@ outcome_gather(
 	if (state_numbers(s, gather_number, &g, err) < 0 ||
 		state_findings(s, e->o->job.max_findings, gather_finding, &g,
 			err) < 0 ||
-		state_hidden(&hidden, s, err) < 0)
+		state_hidden(&hidden, s, &e->selection, err) < 0)
 		return -1;
 	ret->total_findings = hidden;
 	outcome_count(ret, &e->o->job, true);
 	return 0;
+}
+
+/* -- how it ended ---------------------------------------------------------- */
+
+/* Stopped while it waited, paused or for rows that others hold: say who. */
+static int
+stopped_early(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
+{
+	char note[512] = "stopped early; rows are locked by ";
+	char why[STATE_WHY];
+	bool waiting;
+
+	if (state_pause_reason(why, s, err) < 0)
+		return -1;
+	if (why[0]) {
+		snprintf(note, sizeof(note), "stopped early; %s", why);
+		return outcome_stopped(ret, note);
+	}
+	if (state_is_waiting(&waiting, s, err) < 0)
+		return -1;
+	if (!waiting)
+		return outcome_stopped(ret, "stopped early");
+	if (state_lockers(s, &e->selection, note + strlen(note), err) < 0)
+		return -1;
+	return outcome_stopped(ret, note);
+}
+
+int
+outcome_status(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
+{
+	struct run_end end;
+
+	memcpy(ret->note, e->note, sizeof(ret->note));
+	switch (e->end) {
+	case END_INCONCLUSIVE:
+		return ERR_INCONCLUSIVE;
+	case END_STUCK:
+		return ERR_STOPPED;
+	case END_COMPLETE:
+	case END_FINDINGS:
+	case END_ELSEWHERE:
+		break;
+	case END_NONE:
+	case END_RELIST:
+	case END_FAILED:
+		return stopped_early(ret, e, s, err);
+	}
+	if (e->partial && e->end != END_ELSEWHERE) {
+		ret->complete = true;
+		return e->end == END_COMPLETE ? ERR_NONE : ERR_FINDINGS;
+	}
+	if (state_run_end(&end, s, err) < 0)
+		return -1;
+	if (!strcmp(end.state, "superseded"))
+		return outcome_stopped(
+			ret, "another run has superseded this one");
+	/* Its findings may be in what is not selected here, or not. */
+	if (e->partial && end.exit != ERR_NONE)
+		return outcome_stopped(ret,
+			"another process finished the whole run, with "
+			"findings");
+	ret->complete = true;
+	return end.exit < 0 ? ERR_FINDINGS : end.exit;
 }

@@ -15,7 +15,7 @@ struct proof {
 	const struct leaf **which;
 	size_t count;
 	char who[256]; /* the fence was not reached because of them */
-	bool relist;
+	bool relist;   /* the leaves are not what they were: prove anew */
 };
 
 static bool
@@ -154,6 +154,8 @@ store_findings(int64_t *blocked, const struct proof *p, struct worker *w,
 	struct err *err)
 {
 	*blocked = 0;
+	if (state_forget_proven(&w->state, &w->e->selection, err) < 0)
+		return -1;
 	for (size_t i = 0; i < p->count; i++) {
 		for (size_t c = 0; c < p->which[i]->conf->columns; c++)
 			*blocked += p->leaf[i].column[c].findings;
@@ -218,7 +220,7 @@ conclude(const struct proof *p, struct worker *w, int64_t left, struct err *err)
 		state_forget_refused(&w->state, &w->e->selection, err) < 0)
 		return -1;
 	if (store_findings(&blocked, p, w, err) < 0 ||
-		state_hidden(&hidden, &w->state, err) < 0)
+		state_hidden(&hidden, &w->state, &w->e->selection, err) < 0)
 		return -1;
 	dirty = blocked > 0 || left > 0 || hidden > 0;
 	if (!dirty && p->who[0]) {

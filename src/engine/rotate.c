@@ -235,65 +235,7 @@ work(struct engine *e, struct state *s, struct err *err)
 	return 0;
 }
 
-/* -- how it ended ------------------------------------------------------------
- */
-
-/* Stopped while it waited, paused or for rows that others hold: say who. */
-static int
-stopped_early(
-	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
-{
-	char note[512] = "stopped early; rows are locked by ";
-	char why[STATE_WHY];
-	bool waiting;
-
-	if (state_pause_reason(why, s, err) < 0)
-		return -1;
-	if (why[0]) {
-		snprintf(note, sizeof(note), "stopped early; %s", why);
-		return outcome_stopped(ret, note);
-	}
-	if (state_is_waiting(&waiting, s, err) < 0)
-		return -1;
-	if (!waiting)
-		return outcome_stopped(ret, "stopped early");
-	if (state_lockers(s, &e->selection, note + strlen(note), err) < 0)
-		return -1;
-	return outcome_stopped(ret, note);
-}
-
-static int
-exit_status(
-	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
-{
-	struct run_end end;
-
-	memcpy(ret->note, e->note, sizeof(ret->note));
-	switch (e->end) {
-	case END_INCONCLUSIVE:
-		return ERR_INCONCLUSIVE;
-	case END_STUCK:
-		return ERR_STOPPED;
-	case END_COMPLETE:
-	case END_FINDINGS:
-		break;
-	case END_NONE:
-	case END_RELIST:
-	case END_FAILED:
-		return stopped_early(ret, e, s, err);
-	}
-	if (e->partial) {
-		ret->complete = true;
-		return e->end == END_COMPLETE ? ERR_NONE : ERR_FINDINGS;
-	}
-	if (state_run_end(&end, s, err) < 0)
-		return -1;
-	if (!strcmp(end.state, "superseded"))
-		return outcome_stopped(
-			ret, "another run has superseded this one");
-	ret->complete = true;
-	return end.exit < 0 ? ERR_FINDINGS : end.exit;
-}
+/* -- how it ended ---------------------------------------------------------- */
 
 static int
 real_run(
@@ -305,7 +247,7 @@ real_run(
 		throttle_begin(&e->throttle, s, err) < 0 ||
 		work(e, s, err) < 0 || tend_connection(e, s, err) < 0)
 		return -1;
-	status = exit_status(ret, e, s, err);
+	status = outcome_status(ret, e, s, err);
 	if (status >= 0 && outcome_gather(ret, e, s, err) < 0)
 		return -1;
 	return status;

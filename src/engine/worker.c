@@ -128,7 +128,7 @@ next_step(bool *waited, struct worker *w, struct err *err)
 		w->state.paused = true;
 		break;
 	case STEP_FINISHED: /* by another process */
-		engine_end(w->e, END_COMPLETE, NULL, NULL);
+		engine_end(w->e, END_ELSEWHERE, NULL, NULL);
 		break;
 	}
 	return 0;

@@ -76,20 +76,18 @@ is_hidden(const struct finding *f)
 	return f->by_pass && !strcmp(f->verdict, "current");
 }
 
-int
-state_forget_refused(
-	struct state *s, const struct selection *sel, struct err *err)
+static int
+forget(struct state *s, bool by_pass, const char *what, struct err *err)
 {
 	struct fake_finding **at;
 
-	(void)sel;
-	if (fake_enter(s->pg, "state_forget_refused", err) < 0)
+	if (fake_enter(s->pg, what, err) < 0)
 		return -1;
 	at = &fake_run(s)->finding;
 	while (*at) {
 		struct fake_finding *f = *at;
 
-		if (!f->f.by_pass || is_hidden(&f->f)) {
+		if (f->f.by_pass != by_pass || is_hidden(&f->f)) {
 			at = &f->next;
 			continue;
 		}
@@ -100,8 +98,26 @@ state_forget_refused(
 }
 
 int
-state_hidden(int64_t *ret, struct state *s, struct err *err)
+state_forget_refused(
+	struct state *s, const struct selection *sel, struct err *err)
 {
+	(void)sel;
+	return forget(s, true, "state_forget_refused", err);
+}
+
+int
+state_forget_proven(
+	struct state *s, const struct selection *sel, struct err *err)
+{
+	(void)sel;
+	return forget(s, false, "state_forget_proven", err);
+}
+
+int
+state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
+	struct err *err)
+{
+	(void)sel;
 	if (fake_enter(s->pg, "state_hidden", err) < 0)
 		return -1;
 	*ret = 0;

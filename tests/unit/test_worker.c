@@ -245,7 +245,7 @@ a_poor_connection_ends_no_run_that_goes_on(void **state)
 	(void)state;
 	where = "poor connection";
 	fake_load(&setup);
-	fake_storm(FAKE_RESTART, 16);
+	fake_storm(FAKE_RESTART, 17);
 	run(&r, 1);
 	fake_disarm();
 	check_finished(&r);

@@ -1,0 +1,122 @@
+"""Clean is said of what was seen: ways in which a proof could see too little."""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib import zoo  # noqa: E402
+from lib.scene import Scene  # noqa: E402
+
+
+def setUpModule():
+    Scene.open()
+
+
+class Base(Scene):
+    def old(self, number):
+        return self.ring.seal(zoo.plain(str(number)), "k2023", zoo.THEN)
+
+    def fill(self, table, rows):
+        """All current."""
+        self.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, secret text,"
+                 " n int)")
+        zoo.copy_rows(self.admin, table, ("id", "secret"), (
+            (i, self.ring.seal(zoo.plain(str(i)), "k2025", zoo.THEN))
+            for i in range(rows)))
+
+    def insert_uncommitted(self, table):
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute(f"INSERT INTO {table} VALUES (-1, %s)",
+                                [self.old(-1)])
+        return writer
+
+    def left(self, table):
+        return self.value(f"SELECT count(*) FROM {table}"
+                          " WHERE secret NOT LIKE 'enc:fernet:k2025:%%'")
+
+    def until_asked(self, words):
+        self.until(
+            lambda: self.value(
+                "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <>"
+                " pg_backend_pid() AND query LIKE %s", words),
+            f"the server is asked {words}", pause=0.001)
+
+
+class Rewritten(Base):
+    """The rows of a table that ALTER TABLE wrote anew are in no snapshot that
+    is older, so the table looks empty. Here that happens while another table
+    is read."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill("a", 10)
+        self.fill("b", 3000)
+        # Not where rotate glances, so that it goes straight to the proof.
+        self.sql("UPDATE b SET secret = %s WHERE ctid = '(6,1)'",
+                 self.old(0))
+        self.sql("VACUUM FULL b")
+        self.assertEqual(self.left("b"), 1)
+        self.tool.configure(
+            a={"columns": "secret",
+               "where": "(SELECT pg_sleep(0.5)) IS NOT NULL"},
+            b={"columns": "secret"})
+
+    def alter(self, run, words):
+        self.until_asked(words)
+        self.sql("ALTER TABLE b ALTER n TYPE bigint")
+        self.assertTrue(run.running(), "it was altered too late")
+        return run.finish()
+
+    def test_rotate_proves_once_more(self):
+        run = self.start()
+        result = self.alter(run, "SELECT count(*), count(*) -%pg_sleep%")
+        self.assertExit(0, result)
+        self.assertEqual(self.left("b"), 0)
+
+
+class Only(Base):
+    def finished_elsewhere(self):
+        """What --only says of a run that another process closes meanwhile."""
+        self.fill("b", 50)
+        self.tool.configure(a={"columns": "secret"}, b={"columns": "secret"})
+        writer = self.insert_uncommitted("b")
+        whole = self.start("--wait", "60s")
+        self.until_asked("%l.virtualtransaction = ANY%")
+        part = self.start("--only", "a")
+        self.until(lambda: self.value("SELECT count(DISTINCT os_pid) = 2 FROM"
+                                      " pgrekey.worker"), "both are there")
+        writer.commit()
+        return whole.finish(), part.finish()
+
+    def test_findings_of_another_process_are_no_success(self):
+        self.fill("a", 50)
+        self.sql("INSERT INTO a VALUES (-1, 'in the clear')")
+        whole, part = self.finished_elsewhere()
+        self.assertExit(1, whole)
+        self.assertExit(5, part)
+        self.assertFalse(part.report["complete"])
+        self.assertExit(1, self.tool.rotate("--only", "a"))
+
+    def test_success_of_another_process_is_success(self):
+        self.fill("a", 50)
+        for result in self.finished_elsewhere():
+            self.assertExit(0, result)
+
+    def test_what_an_earlier_proof_found_is_not_reported_again(self):
+        self.fill("a", 50)
+        self.fill("b", 50)
+        self.sql("INSERT INTO a VALUES (-1, 'in the clear')")
+        self.tool.configure(a={"columns": "secret"}, b={"columns": "secret"})
+        self.assertExit(1, self.tool.rotate("--only", "a"))
+        other = self.tool.rotate("--only", "b")
+        self.assertExit(0, other)
+        self.assertEqual(other.findings, [])
+        self.sql("DELETE FROM a WHERE id = -1")
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertEqual(result.findings, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -6,8 +6,8 @@
 static const char claim_sql[] =
 	"WITH " SIGN_OF_LIFE ", free AS (SELECT c.leaf, c.no FROM @.chunk AS c"
 	" LEFT JOIN @.worker AS w ON w.id = c.worker_id"
-	" WHERE c.run_id = $1 AND NOT EXISTS (SELECT FROM @.run AS r"
-	"  WHERE r.id = $1 AND " PAUSED ")"
+	" WHERE c.run_id = $1 AND EXISTS (SELECT FROM @.run AS r"
+	"  WHERE r.id = $1 AND r.state = 'open' AND NOT " PAUSED ")"
 	" AND c.leaf = ANY ($3) AND (c.state = 'todo' OR"
 	" c.state = 'running' AND (c.worker_id = $2 OR"
 	" c.lease_until < pg_catalog.clock_timestamp() OR NOT " WORKER_ALIVE

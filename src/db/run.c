@@ -212,6 +212,22 @@ add_known_keys(struct state *s, const char *keys, struct err *err)
 		&args, err);
 }
 
+/* On joining a run that nobody works on: whoever held rows then is given the
+ * same time as anybody else. */
+static int
+wait_anew(struct state *s, struct err *err)
+{
+	struct pg_args args = {0};
+
+	pg_arg_int(&args, s->run);
+	return state_exec(s,
+		"UPDATE @.leaf SET stuck_since = NULL, not_before = NULL,"
+		" fruitless = 0 WHERE run_id = $1 AND (stuck_since IS NOT NULL"
+		" OR fruitless > 0) AND NOT EXISTS (SELECT FROM @.worker AS w"
+		" WHERE w.run_id = $1 AND " WORKER_ALIVE ")",
+		&args, err);
+}
+
 /* Also on joining: partitions may have been attached since. */
 static int
 insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
@@ -259,7 +275,8 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	if ((*joined ? add_known_keys(s, buf_str(&keys), err)
 		     : insert_run(s, spec, buf_str(&keys), err)) < 0)
 		goto out;
-	if (insert_leaves(s, spec->catalog, err) < 0)
+	if ((*joined && wait_anew(s, err) < 0) ||
+		insert_leaves(s, spec->catalog, err) < 0)
 		goto out;
 	rc = state_exec(s, "COMMIT", NULL, err);
 out:
@@ -345,9 +362,10 @@ state_register(struct state *s, const struct run_spec *spec, struct err *err)
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
 	if (state_query(&r, s,
-		    "INSERT INTO @.worker (run_id, os_user, host, os_pid,"
-		    " backend_pid, backend_start)"
-		    " SELECT $1, $2, $3, $4, a.pid, a.backend_start"
+		    "INSERT INTO @.worker (run_id, db_role, os_user, host,"
+		    " os_pid, backend_pid, backend_start)"
+		    " SELECT $1, session_user, $2, $3, $4, a.pid,"
+		    " a.backend_start"
 		    " FROM pg_catalog.pg_stat_get_activity("
 		    "pg_catalog.pg_backend_pid()) AS a RETURNING id",
 		    &args, err) < 0)

@@ -28,14 +28,17 @@ int state_check_runs(const struct remarks *to, struct state *s,
 
 /* SQL condition: worker row w is still there. Behind a pooler it says so now
  * and then, else its backend tells. Backends of other roles may hide their
- * start; then the lease decides. */
+ * start; then the lease decides, but one of another role than the worker's is
+ * a stranger that got its process id. */
 #define WORKER_ALIVE                                              \
 	"CASE WHEN w.backend_pid IS NULL THEN"                    \
 	" coalesce(w.alive_until > pg_catalog.clock_timestamp()," \
 	" false) ELSE EXISTS (SELECT FROM"                        \
 	" pg_catalog.pg_stat_get_activity(w.backend_pid) AS a"    \
 	" WHERE a.backend_start = w.backend_start"                \
-	" OR a.backend_start IS NULL) END"
+	" OR a.backend_start IS NULL AND a.usesysid ="            \
+	" (SELECT o.oid FROM pg_catalog.pg_roles AS o"            \
+	" WHERE o.rolname = w.db_role)) END"
 
 /* SQL: run row r is paused; and how that is said. */
 #define PAUSED "(r.state = 'open' AND r.paused_at IS NOT NULL)"

@@ -227,6 +227,8 @@ state_lockers(struct state *s, const struct selection *sel, char who[256],
 	rc = list_holders(&list, s, sel, lock_modes, err);
 	if (rc == 0)
 		rc = still_there(&there, s, buf_str(&list), who, err);
+	if (rc == 0 && !who[0]) /* of another table, by way of a trigger */
+		snprintf(who, 256, "others");
 	buf_done(&list);
 	return rc;
 }

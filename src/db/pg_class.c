@@ -55,6 +55,14 @@ pg_classify(const struct err *err)
 		{"55P03", PG_CLASS_LOCK},
 		{"57014", PG_CLASS_LOCK},
 		{"22012", PG_CLASS_FENCE},
+		/* What a function says of its arguments, or of itself. */
+		{"20", PG_CLASS_DATA},
+		{"21", PG_CLASS_DATA},
+		{"2F", PG_CLASS_DATA},
+		{"38", PG_CLASS_DATA},
+		{"39", PG_CLASS_DATA},
+		{"44", PG_CLASS_DATA},
+		{"45", PG_CLASS_DATA}, /* the standard's: user-defined */
 		{"22", PG_CLASS_DATA},
 		{"23", PG_CLASS_DATA},
 		{"27", PG_CLASS_DATA},

@@ -46,6 +46,16 @@ engine_resume(struct engine *e)
 	pthread_mutex_unlock(&e->mutex);
 }
 
+void
+row_list_add(struct row_list *l, size_t window, size_t row)
+{
+	if (l->count == l->room) {
+		l->room = l->room ? 2 * l->room : 64;
+		l->ref = xrealloc(l->ref, l->room * sizeof(*l->ref));
+	}
+	l->ref[l->count++] = (struct row_ref){window, row};
+}
+
 struct rows *
 engine_rows(const struct engine *e, const struct leaf *leaf)
 {

@@ -44,19 +44,16 @@ add_rows(struct batch *b, struct judge *j, const struct window *win,
 }
 
 static int
-try_rows(struct rows *r, struct pg *pg, struct batch *b,
-	const struct window *win, struct err *refusal, struct err *err)
+try_rows(struct rows *r, struct pg *pg, const struct batch *b,
+	const struct write_options *o, struct err *refusal, struct err *err)
 {
-	struct write_options o = {
-		.skip_locked = true,
-		.statement_timeout_ms = CANARY_MS,
-	};
+	const struct range all = {{0, 0}, {UINT32_MAX, 0}};
 	struct err why = {0};
 	bool took[CANARY_ROWS];
 
-	if (rows_send(r, pg, b, &win->range, &o, err) < 0)
+	if (rows_send(r, pg, b, &all, o, err) < 0)
 		return -1;
-	if (rows_wait(took, r, pg, b, &o, &why) == 0)
+	if (rows_wait(took, r, pg, b, o, &why) == 0)
 		return 0;
 	switch (pg_classify(&why)) {
 	case PG_CLASS_DATA:
@@ -80,6 +77,12 @@ preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 	struct err *refusal, struct err *err)
 {
 	struct rows *r = engine_rows(e, leaf);
+	/* A trigger may wait for a lock, and others for the rows meanwhile. */
+	struct write_options options = {
+		.skip_locked = true,
+		.lock_timeout_ms = e->lock_ms,
+		.statement_timeout_ms = CANARY_MS,
+	};
 	struct judge *judge = NULL;
 	struct window win;
 	struct batch batch;
@@ -96,7 +99,7 @@ preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 		goto out;
 	rc = 0;
 	if (batch.rows > 0)
-		rc = try_rows(r, pg, &batch, &win, refusal, err);
+		rc = try_rows(r, pg, &batch, &options, refusal, err);
 out:
 	judge_free(judge);
 	buf_done(&fresh);

@@ -8,16 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void
-row_list_add(struct row_list *l, size_t window, size_t row)
-{
-	if (l->count == l->room) {
-		l->room = l->room ? 2 * l->room : 64;
-		l->ref = xrealloc(l->ref, l->room * sizeof(*l->ref));
-	}
-	l->ref[l->count++] = (struct row_ref){window, row};
-}
-
 /* -- rows that the server will not take ------------------------------------ */
 
 static void
@@ -120,6 +110,14 @@ insist(struct worker *w, const struct window *win, size_t row, struct err *err)
 	return rc;
 }
 
+static void
+count_locked(struct worker *w, const struct window *win, size_t row)
+{
+	w->counts.left++;
+	w->counts.locked++;
+	count_columns(w->counts.deferred, win, row);
+}
+
 /* A row of a window that was read again, so that its bytes were right a moment
  * ago: who is in the way? */
 static int
@@ -137,9 +135,7 @@ classify_miss(
 		return refuse_row(w, win, row,
 			"a trigger or rule suppresses the update", err);
 	case ROW_LOCKED:
-		w->counts.left++;
-		w->counts.locked++;
-		count_columns(w->counts.deferred, win, row);
+		count_locked(w, win, row);
 		break;
 	case ROW_GONE:
 		w->counts.left++;
@@ -205,6 +201,21 @@ is_data_error(
 	return 0;
 }
 
+/* A single row that failed on what passes. Tried for the last time, it is a
+ * trigger of it that waits for somebody, or does not end. */
+static int
+repair_one(struct worker *w, const struct window *win, size_t row,
+	const struct err *why, struct err *err)
+{
+	if (!w->insisting)
+		return repair_miss(w, win, row, err);
+	if (!strcmp(why->sqlstate, ROWS_CANCELLED))
+		return refuse_row(w, win, row,
+			"the server did not finish it in time", err);
+	count_locked(w, win, row);
+	return 0;
+}
+
 int
 repair_batch(struct worker *w, struct batch *b, const struct window *win,
 	const struct err *why, struct err *err)
@@ -226,7 +237,7 @@ repair_batch(struct worker *w, struct batch *b, const struct window *win,
 		if (data)
 			return refuse_row(
 				w, win, b->origin[0], reason_of(why), err);
-		return repair_miss(w, win, b->origin[0], err);
+		return repair_one(w, win, b->origin[0], why, err);
 	}
 	if (repair_half(w, b, 0, half, win, err) < 0)
 		return -1;

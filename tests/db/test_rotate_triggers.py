@@ -1,5 +1,6 @@
 """Triggers, constraints and policies that stand between rotate and a row."""
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -56,6 +57,50 @@ class Base(Scene):
         return result
 
 
+class Elsewhere(Base):
+    """A trigger that needs a lock which somebody keeps for a while."""
+
+    ROWS = 5
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE counter AS SELECT 0 AS n")
+        self.trigger("BEGIN UPDATE public.counter SET n = n + 1;"
+                     " RETURN NEW; END", "AFTER")
+        self.holder = self.connect(autocommit=False)
+        self.holder.cursor().execute("UPDATE counter SET n = 0")
+        self.run_ = self.start("--quiet")
+
+    def until_deferred(self):
+        self.until(
+            lambda: self.value("SELECT to_regclass('pgrekey.leaf') IS NOT"
+                               " NULL")
+            and self.value("SELECT coalesce(max(fruitless), 0) > 0"
+                           " FROM pgrekey.leaf"), "a pass was in vain")
+
+    def test_it_is_waited_for_and_no_trigger_is_blamed(self):
+        self.until_deferred()
+        time.sleep(1)
+        self.assertTrue(self.run_.running())
+        self.holder.rollback()
+        result = self.run_.finish()
+        self.assertExit(0, result)
+        self.assertEqual(result.findings, [])
+        self.assertEqual(result.sum("rewritten"), self.ROWS)
+
+    def test_nobody_waits_for_the_rows_meanwhile(self):
+        longest = 0
+        visitor = self.connect()
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            began = time.monotonic()
+            visitor.cursor().execute("SELECT 1 FROM t FOR UPDATE")
+            longest = max(longest, time.monotonic() - began)
+        self.holder.rollback()
+        self.assertExit(0, self.run_.finish())
+        self.assertLess(longest, 0.7)
+
+
 class SomeRows(Base):
     BAD = (3, 17, 18, 59)
     CONDITION = "IF NEW.id IN (3, 17, 18, 59) THEN {} END IF; RETURN NEW;"
@@ -87,6 +132,16 @@ class SomeRows(Base):
         self.trigger("BEGIN " + self.CONDITION.format(
             f"RAISE EXCEPTION '{zoo.CANARY}';") + "END")
         self.detected(*self.BAD)
+
+    def test_a_trigger_that_raises_what_only_it_knows(self):
+        self.trigger("BEGIN " + self.CONDITION.format(
+            "RAISE EXCEPTION 'no' USING ERRCODE = '45000';") + "END")
+        self.detected(*self.BAD)
+
+    def test_a_trigger_that_is_not_clear_about_a_row(self):
+        self.trigger("BEGIN IF NEW.id = 3 THEN NEW.updated_at = (SELECT now()"
+                     " FROM generate_series(1, 2)); END IF; RETURN NEW; END")
+        self.detected(3)
 
     def test_an_after_trigger_that_raises(self):
         self.trigger("BEGIN " + self.CONDITION.format(

@@ -41,11 +41,18 @@ add_oversize(struct buf *sql, const struct leaf *leaf, size_t column)
 		leaf->column[column].ref, leaf->conf->policy.max_value_bytes);
 }
 
+/* Does a row that is read have columns that need no reading? */
+static bool
+is_filtered(const struct sql_view *v)
+{
+	return !v->everything && v->leaf->conf->columns > 1;
+}
+
 static void
 add_value(
 	struct buf *sql, const struct sql_view *v, size_t column, bool limited)
 {
-	bool filter = !v->everything && v->leaf->conf->columns > 1;
+	bool filter = is_filtered(v);
 	bool limit = limited && may_be_oversize(v->leaf, column);
 
 	buf_adds(sql, ", ");
@@ -70,14 +77,20 @@ add_value(
 /* Which columns are too large, as bits, since '' is a value like any other.
  * Shifted by the server, or the 32nd would make it an int8. */
 static void
-add_oversize_bits(struct buf *sql, const struct leaf *leaf)
+add_oversize_bits(struct buf *sql, const struct sql_view *v)
 {
+	const struct leaf *leaf = v->leaf;
+
 	buf_adds(sql, ", 0");
 	for (size_t i = 0; i < leaf->conf->columns; i++) {
 		if (!may_be_oversize(leaf, i))
 			continue;
 		buf_adds(sql, " + CASE WHEN ");
 		add_oversize(sql, leaf, i);
+		if (is_filtered(v)) { /* counted as current already */
+			buf_adds(sql, " AND NOT ");
+			add_current(sql, v, i);
+		}
 		buf_addf(sql, " THEN 1 << %zu ELSE 0 END", i);
 	}
 }
@@ -104,7 +117,7 @@ add_select(struct buf *sql, const struct sql_view *v, bool limited)
 {
 	buf_adds(sql, "SELECT t.ctid");
 	if (limited)
-		add_oversize_bits(sql, v->leaf);
+		add_oversize_bits(sql, v);
 	for (size_t i = 0; i < v->leaf->conf->columns; i++)
 		add_value(sql, v, i, limited);
 	buf_addf(sql, " FROM ONLY %s AS t", v->leaf->sql_name);
@@ -121,6 +134,9 @@ sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 	}
 	add_filter(sql, v);
 	sql_add_where(sql, v->leaf);
+	/* Only our own filter has no other plan than a scan of the range. */
+	if (range && (v->everything || v->leaf->conf->where))
+		buf_adds(sql, " ORDER BY t.ctid");
 }
 
 void

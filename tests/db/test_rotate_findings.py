@@ -167,6 +167,17 @@ class Kinds(Base):
             self.assertEqual(
                 result.column("c31")["verdicts"].get("oversize"), 1)
 
+    def test_an_oversize_value_that_is_current_is_counted_once(self):
+        self.sql("CREATE TABLE two (id int PRIMARY KEY, a text, b text)")
+        self.sql("INSERT INTO two VALUES (1, %s, 'in the clear')",
+                 self.ring.seal(bytes(3000), "k2025"))
+        self.tool.configure(zoo={"name": "two", "columns": "a, b",
+                                 "max_value_bytes": "4096B"})
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertEqual(result.column("a")["verdicts"], {"current": 1})
+        self.assertEqual(self.listed(result), [(1, "raw")])
+
     def test_mislabelled_values_are_relabelled_and_counted(self):
         before = self.plant({
             name: specimen for name, specimen in zoo.good(self.ring).items()

@@ -72,5 +72,18 @@ class Condition(Scene):
         self.assertRegex(result.err, "hint: GRANT SELECT .*`where`")
 
 
+class Plans(Condition):
+    def test_a_condition_may_bring_the_rows_in_any_order(self):
+        self.sql("CREATE TABLE pick AS SELECT i FROM generate_series("
+                 f"{self.ROWS - 100}, 1, -300) AS i")
+        self.sql("ANALYZE pick; ANALYZE t")
+        self.tool.configure(t={"columns": "secret", "where":
+                               "id IN (SELECT i FROM public.pick)"})
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertEqual(result.sum("rewritten"),
+                         self.value("SELECT count(*) FROM pick"))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -65,8 +65,8 @@ a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent(void **state)
 	buf_reset(&s->sql);
 	s->leaf.toasted = true;
 	sql_read(&s->sql, &s->view, NULL);
-	assert_has(s, "octet_length(t.\"b\"::text) > 1000 THEN 1 << 1 ELSE 0");
-	assert_has(s, "octet_length(t.\"c\"::text) > 1000 THEN 1 << 2 ELSE 0");
+	assert_has(s, "octet_length(t.\"b\"::text) > 1000 AND NOT (s");
+	assert_has(s, "octet_length(t.\"c\"::text) > 1000 AND NOT CASE");
 }
 
 static void

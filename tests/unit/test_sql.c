@@ -108,7 +108,10 @@ static void
 copying_reads_every_row_of_its_part(void **state)
 {
 	struct scene *s = *state;
-	struct copy_range part = {.range = &s->write.range};
+	struct copy_range part = {
+		.range = &s->write.range,
+		.limited = true,
+	};
 
 	scene_columns(s, one, 1);
 	s->view.everything = true;

@@ -44,6 +44,8 @@ connect_with(const struct pg_options *o)
 	static const char *const preset[][2] = {
 		{"connect_timeout", "10"},
 		{"keepalives_idle", "30"},
+		/* The system's 75 s would put off tcp_user_timeout. */
+		{"keepalives_interval", "10"},
 		{"tcp_user_timeout", "30000"},
 	};
 	const char *keyword[64], *value[64];

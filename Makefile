@@ -129,7 +129,10 @@ long := $(addprefix tests/db/test_,\
 	rotate_live.py rotate_schema.py plans.py memory.py)
 db := $(long) $(filter-out $(long),$(wildcard tests/db/test_*.py))
 program := $(db) $(wildcard tests/cli/test_*.py tests/interop/test_*.py)
-python := $(program) $(filter-out $(program),$(wildcard tests/*/test_*.py))
+torture := $(addprefix tests/torture/test_,proxy.py kills.py faults.py)
+torture += $(filter-out $(torture),$(wildcard tests/torture/test_*.py))
+python := $(torture) $(program) $(filter-out $(torture) $(program),\
+	$(wildcard tests/*/test_*.py))
 # Not under the sanitizers: their memory is their own, and plans the server's.
 san := $(filter-out $(addprefix tests/db/test_,memory.py plans.py),$(program))
 san_suites = $(foreach f,asan tsan,$(addprefix $(f):,$(san)) $(call units,$(f)))
@@ -148,6 +151,24 @@ check: deps ## every test there is, with and without sanitizers
 	$(sub) compilers
 	$(run) $(addprefix release:,$(python)) $(call units,release) \
 		$(san_suites)
+
+# The slice of it that is part of check differs in numbers only. SEED=
+# repeats the dice of a run.
+.PHONY: torture
+torture: deps ## live writers, kills, cut lines, faults: ten minutes
+	$(sub) programs
+	@TORTURE=full scripts/run-tests.py -b $(B) -v -t 3600 \
+		$(addprefix release:,$(torture))
+
+.PHONY: torture-long
+torture-long: deps ## the same for hours
+	$(sub) programs
+	@TORTURE=long scripts/run-tests.py -b $(B) -v -t 43200 \
+		$(addprefix release:,$(torture))
+
+.PHONY: mutants
+mutants: deps ## break the program in known ways: does a test notice?
+	@$(PYTHON) tests/torture/mutants.py
 
 .PHONY: check-db
 check-db: deps ## the tests that need a database
@@ -272,6 +293,6 @@ help: ## this list
 
 # Goals of the command line one after the other: `make -j lint check` would
 # otherwise mix their output.
-ifneq ($(filter lint check coverage demo,$(MAKECMDGOALS)),)
+ifneq ($(filter lint check coverage demo torture,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif

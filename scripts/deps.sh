@@ -33,6 +33,7 @@ check|command shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|shellcheck
 check|command mandoc|mandoc|mandoc|mandoc|mandoc|mandoc
 check|python pyflakes|pyflakes3|python3-pyflakes|python-pyflakes|py3-pyflakes|-
 check|command pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
+check|command strace|strace|strace|strace|strace|-
 check|command openssl|openssl|openssl|openssl|openssl|openssl@3
 TABLE
 }

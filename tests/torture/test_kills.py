@@ -1,0 +1,146 @@
+"""Three processes on one run: SIGKILL for a random one, again and again, and
+now and then a crash of the server.
+
+Whenever a rotation is done another one begins, to a new primary, until there
+were enough kills. Each commit waits a little, and two of three kills wait for
+their victim to be within a transaction; the others come at any moment.
+"""
+import contextlib
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import psycopg2
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from torture import SEED, Scene, Torture, pick  # noqa: E402
+from lib import oracle  # noqa: E402
+
+KILLS = pick(25, 500, 3000)
+STOPS = pick(2, 50, 300)
+ROWS = 4000
+PROCESSES = 3
+LEASE = 60  # seconds
+
+
+def setUpModule():
+    Scene.open(fsync=True, full_page_writes="on", commit_siblings=0,
+               commit_delay=20_000)
+
+
+class Kills(Torture):
+    def setUp(self):
+        super().setUp()
+        self.make_table(ROWS)
+        self.sql("DROP TRIGGER audit ON t")
+        self.tool.configure(rotate={"batch_rows": 20, "workers": 2,
+                                    "chunk_bytes": "1MiB"},
+                            t={"columns": "secret"})
+        self.runs = []
+        self.turn = 0
+
+    # -- processes ---------------------------------------------------------
+
+    def keep_going(self):
+        """As many processes as there should be. How those that ended by
+        themselves ended: 0 is done, 4 is a server that was away for long."""
+        done = False
+        for run in [run for run in self.runs if not run.running()]:
+            self.runs.remove(run)
+            result = run.finish()
+            if result.status not in (0, 4):
+                self.fail(f"seed {SEED}: {result}")
+            done |= result.status == 0
+            self.hazard(f"ended with {result.status}")
+        while not done and len(self.runs) < PROCESSES:
+            self.runs.append(self.start())
+        return done
+
+    def end_all(self):
+        for run in self.runs:
+            run.kill()
+        self.runs = []
+
+    def busy(self, run):
+        """Is a worker of that process in the middle of a transaction?"""
+        with contextlib.suppress(psycopg2.errors.UndefinedTable):
+            return self.sql(
+                "SELECT 1 FROM pgrekey.worker AS w JOIN pg_stat_activity AS a"
+                " ON a.pid = w.backend_pid AND a.backend_start ="
+                " w.backend_start WHERE w.os_pid = %s"
+                " AND a.xact_start IS NOT NULL AND a.state <> 'idle'",
+                run.pid)
+
+    def wait_until_busy(self, run):
+        while run.running():
+            if self.busy(run):
+                return True
+        return False
+
+    def kill_one(self):
+        victim = self.random.choice(self.runs)
+        if self.random.random() < 2 / 3 and self.wait_until_busy(victim):
+            self.hazard("killed within a transaction")
+        if victim.running():
+            self.hazard("kills")
+        victim.kill()
+        self.runs.remove(victim)
+
+    def crash(self):
+        self.cluster.stop("immediate")
+        self.hazard("crashes")
+        time.sleep(self.random.uniform(0, 0.3))
+        self.cluster.start()
+        self.admin = self.connect()
+        self.check_readable()
+
+    # -- what must hold ----------------------------------------------------
+
+    def check_readable(self):
+        """Whatever moment it is, every value reads as it did."""
+        old = self.before.readings(self.ring)
+        now = self.snapshot("t", "secret").readings(self.ring)
+        self.assertEqual(old.keys(), now.keys(), f"seed {SEED}")
+        for place, seen in now.items():
+            self.assertEqual(old[place].value, seen.value,
+                             f"seed {SEED}, {place}")
+
+    def next_rotation(self):
+        """The one that is done was right; another one begins."""
+        self.end_all()
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertLess(result.seconds, LEASE / 2,
+                        "what the dead held was not free at once")
+        after = self.snapshot("t", "secret")
+        self.assertRight(self.before, after)
+        self.assertEqual(oracle.labels(self.admin, "t", "secret"),
+                         {self.ring.primary: ROWS})
+        self.hazard("rotations")
+        self.before = after
+        self.turn += 1
+        self.tool.set_ring(self.ring.with_primary(f"k{3000 + self.turn}"))
+        self.ring = self.tool.ring
+
+    def test_killed_and_crashed_again_and_again_nothing_is_lost(self):
+        self.addCleanup(self.end_all)
+        every = max(1, KILLS // STOPS)
+        while self.hazards.get("kills", 0) < KILLS:
+            if self.keep_going():
+                self.next_rotation()
+                continue
+            time.sleep(self.random.uniform(0.02, 0.6))
+            self.kill_one()
+            kills = self.hazards.get("kills", 0)
+            if kills and kills // every > self.hazards.get("crashes", 0):
+                self.crash()
+        self.check_readable()
+        self.next_rotation()
+        self.assertHazards(kills=KILLS, crashes=STOPS, rotations=1,
+                           **{"killed within a transaction": KILLS * 3 // 10})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,158 @@
+"""A bad line to the server: cut at any message, slow, one-sided, dead.
+
+The proxy numbers the protocol's messages. A clean run says how many there
+are; then one run per number loses its connection right there, before the
+message got through or after it, COMMIT included.
+"""
+import contextlib
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import wire  # noqa: E402
+from torture import Scene, Torture, pick, spread  # noqa: E402
+from wire import TO_CLIENT, TO_SERVER, Fault, Proxy  # noqa: E402
+
+ROWS = 40
+GENTLE = {"workers": 1, "batch_rows": 7}
+# A dead line is noticed soon, and the test ends.
+QUICK = {"keepalives_idle": 1, "tcp_user_timeout": 2000,
+         "connect_timeout": 2}
+
+
+def setUpModule():
+    Scene.open(fsync=True)
+
+
+class Line(Torture):
+    def setUp(self):
+        super().setUp()
+        self.make_table(ROWS)
+        self.tool.configure(rotate=GENTLE, t={"columns": "secret"})
+
+    @contextlib.contextmanager
+    def proxy(self, fault=None, **more):
+        path = wire.socket_file(self.cluster.socket)
+        with Proxy(path, fault, **more) as proxy:
+            self.tool.connection = {"host": "127.0.0.1", "port": proxy.port,
+                                "sslmode": "disable", **QUICK}
+            try:
+                yield proxy
+            finally:
+                self.tool.connection = {}
+
+    def clean_run(self, **more):
+        """How many messages a run has, each way."""
+        self.start_anew()
+        with self.proxy(**more) as proxy:
+            result = self.tool.rotate()
+        self.assertDone(result, "a run through the proxy")
+        return proxy
+
+    def suffer(self, fault, patience=60):
+        """A run with that fault, and another one over a good line; returns
+        how the first one ended."""
+        self.until_alone()
+        self.start_anew()
+        with self.proxy(fault) as proxy:
+            first = self.tool.rotate(patience=patience)
+        self.hazard(fault.kind, proxy.struck)
+        self.hazard("survived" if first.status == 0 else "gave up",
+                    proxy.struck)
+        if first.status not in (0, 4):
+            self.fail(f"{fault}: {first}")
+        self.assertDone(self.tool.rotate(), fault)
+        return first
+
+    def assertDone(self, result, moment):
+        self.assertExit(0, result)
+        self.assertOnce(moment)
+        counts = result.column("secret")
+        self.assertEqual((counts["scanned"], counts["verdicts"]),
+                         (ROWS, {"current": ROWS}), moment)
+
+
+class Cut(Line):
+    def messages(self):
+        """The numbers to cut at, of both directions."""
+        proxy = self.clean_run()
+        most = pick(12, 80, 10_000)
+        return [(direction, number)
+                for direction in (TO_SERVER, TO_CLIENT)
+                for number in spread(proxy.count[direction], most)]
+
+    def test_cut_at_any_message_the_rotation_completes_with_no_difference(
+            self):
+        for direction, number in self.messages():
+            for after in pick([number % 2 == 0], [number % 2 == 0],
+                              [False, True]):
+                self.suffer(Fault("cut", direction, number, after))
+        self.assertHazards(cut=pick(20, 140, 1000), survived=5)
+
+    def commits(self):
+        """The messages around each COMMIT: the Sync that makes the server
+        look at it, its word that it has committed, that it is ready."""
+        kinds = self.clean_run().kinds
+        return [(direction, kinds[direction].index(wanted, at) + 1)
+                for direction, wanted in ((TO_SERVER, b"S"),
+                                          (TO_CLIENT, b"COMMIT"),
+                                          (TO_CLIENT, b"Z"))
+                for at, kind in enumerate(kinds[direction])
+                if kind == b"COMMIT"]
+
+    def test_a_commit_in_doubt_is_neither_lost_nor_done_twice(self):
+        commits = self.commits()
+        for i in spread(len(commits), pick(20, 1000, 1000)):
+            direction, number = commits[i - 1]
+            self.suffer(Fault("cut", direction, number,
+                              after=direction == TO_SERVER))
+        self.assertHazards(cut=pick(15, 25, 25))
+
+    def test_a_line_that_is_closed_on_one_side_holds_nothing_up_for_ever(
+            self):
+        numbers = self.clean_run().count[TO_CLIENT]
+        for number in spread(numbers, pick(4, 40, 200)):
+            self.suffer(Fault("half_close", TO_CLIENT, number, hold=0.5))
+        self.assertHazards(half_close=pick(3, 30, 150))
+
+
+class Slow(Line):
+    def test_byte_by_byte_it_works_as_ever(self):
+        proxy = self.clean_run(dribble=True)
+        self.hazard("dribbled", sum(proxy.count.values()))
+        self.assertHazards(dribbled=100)
+
+    def test_with_a_delay_at_each_message_it_works_as_ever(self):
+        proxy = self.clean_run(delay=pick(0.005, 0.05, 0.05))
+        self.hazard("delayed", sum(proxy.count.values()))
+        self.assertHazards(delayed=100)
+
+
+class BlackHole(Line):
+    """No RST, no ACK, as if the cable were cut."""
+
+    # Idle, a probe, and the next look; it waits for an answer to the first.
+    NOTICE = 1 + 10 + 4
+    # The first connection, up to this message, is not replaced. A worker's
+    # is: 8 attempts to connect, and the pauses between them.
+    SETUP = 30
+    RECONNECT = 8 * QUICK["connect_timeout"] + 52
+
+    def test_a_dead_line_is_given_up_within_the_bound(self):
+        messages = self.clean_run().count[TO_CLIENT]
+        # Near its end a run may be done before it notices.
+        for number in pick([1, self.SETUP], spread(messages * 3 // 4, 4),
+                           spread(messages * 3 // 4, 40)):
+            bound = self.NOTICE + (self.RECONNECT if number > self.SETUP
+                                   else 0)
+            result = self.suffer(Fault("black_hole", TO_CLIENT, number),
+                                 bound + 30)
+            self.assertExit(4, result)
+            self.assertLess(result.seconds, bound)
+        self.assertHazards(black_hole=2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -8,7 +8,8 @@ void
 window_init(struct window *w)
 {
 	*w = (struct window){0};
-	buf_init(&w->bytes, (size_t)1 << 31);
+	/* Raw values and marked plaintext pass through here. */
+	buf_init_secret(&w->bytes, (size_t)1 << 31);
 }
 
 void

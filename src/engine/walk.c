@@ -37,10 +37,10 @@ read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 	*ret = 0;
 	while (*ret < ROTATION && is_before(*at, end) && !worker_yields(w)) {
 		struct window *win = &w->window[*ret];
-		struct range range = {*at, {at->block + step, 0}};
+		struct range range = {*at, end};
 
-		if (is_before(end, range.hi))
-			range.hi = end;
+		if (step < end.block - at->block)
+			range.hi = (struct tid){at->block + step, 0};
 		if (rows_read(win, w->rows, w->pg, &range, &limits, err) < 0)
 			return -1;
 		*at = win->range.hi;

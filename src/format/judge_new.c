@@ -19,7 +19,7 @@ judge_new(struct judge **ret, const struct judge_options *options,
 	buf_init_secret(&j->plain, BUF_MAX);
 	buf_init_secret(&j->deeper, BUF_MAX);
 	buf_init_secret(&j->again, BUF_MAX);
-	buf_init(&j->fresh, BUF_MAX);
+	buf_init_secret(&j->fresh, BUF_MAX); /* plaintext, on the way back */
 	buf_init(&j->label, BUF_MAX);
 	if (fernet_new(&j->work, options->ring, err) < 0 ||
 		fernet_new(&j->check, options->ring, err) < 0) {

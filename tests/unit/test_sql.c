@@ -108,10 +108,7 @@ static void
 copying_reads_every_row_of_its_part(void **state)
 {
 	struct scene *s = *state;
-	struct copy_range part = {
-		.range = &s->write.range,
-		.limited = true,
-	};
+	struct copy_range part = {.range = &s->write.range};
 
 	scene_columns(s, one, 1);
 	s->view.everything = true;

@@ -135,8 +135,8 @@ python := $(torture) $(program) $(filter-out $(torture) $(program),\
 	$(wildcard tests/*/test_*.py))
 # Not under the sanitizers: their memory is their own, plans the server's, and
 # what is about the server more than about threads and memory takes too long.
-san := $(filter-out $(addprefix tests/db/test_,memory.py plans.py faults.py \
-	pooler.py connect.py throttle.py check.py check_refusals.py \
+san := $(filter-out $(addprefix tests/db/test_,growth.py memory.py plans.py \
+	faults.py pooler.py connect.py throttle.py check.py check_refusals.py \
 	discover.py ci_examples.py),$(program))
 san_suites = $(foreach f,asan tsan,$(addprefix $(f):,$(san)) $(call units,$(f)))
 

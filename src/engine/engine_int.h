@@ -9,16 +9,10 @@
 #define PGREKEY_ENGINE_INT_H
 
 #include "crew_int.h"
+#include "deal_int.h"
 #include "rotate.h"
 #include "throttle_int.h"
 
-/* Windows that a worker keeps in rotation: batch j of each, then j + 1. With
- * fewer, the snapshots of other workers stop the pruning that lets the next
- * batch reuse the space of the last. */
-#define ROTATION 4
-/* Batches that a window's rows are dealt out to: each page gets few new
- * versions per transaction, and the next transaction prunes the old ones. */
-#define STRIDE 8
 #define WINDOW_BLOCKS 256
 #define BATCH_BYTES ((size_t)1 << 20)
 /* A batch is meant to hold its locks for less than this. */

@@ -30,7 +30,7 @@ read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 {
 	struct window_limits limits = {
 		.bytes = (size_t)w->e->o->window_bytes / ROTATION,
-		.rows = STRIDE * (size_t)w->e->o->batch_rows,
+		.rows = TURNS_MAX * (size_t)w->e->o->batch_rows,
 	};
 	uint32_t step = window_blocks(&w->chunk);
 

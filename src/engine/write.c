@@ -1,7 +1,7 @@
 /*
- * Writing a group of windows: their rows are dealt out to batches, j-th batch
- * of each window in turn, each batch one transaction in one flush. While the
- * server works on one, the next is opened and sealed.
+ * Writing a group of windows: their rows are dealt out to batches, each batch
+ * one transaction in one flush. While the server works on one, the next is
+ * opened and sealed.
  */
 #include "clock.h"
 #include "engine_int.h"
@@ -200,62 +200,6 @@ write_alone(struct worker *w, struct batch *b, const struct window *win,
 
 /* -- a group in rotation --------------------------------------------------- */
 
-/* Deals the rows of the windows out to batches. */
-struct deal {
-	size_t windows;
-	size_t step[ROTATION]; /* batches of each window */
-	size_t window, batch;  /* the next one */
-};
-
-static size_t
-at_least(size_t rows, size_t per_batch)
-{
-	return (rows + per_batch - 1) / per_batch;
-}
-
-/* Few rows go together: there is nothing to prune between them. */
-static size_t
-batches_of(const struct worker *w, const struct window *win)
-{
-	size_t n = at_least(win->rows, 64), by_bytes;
-
-	if (n > STRIDE)
-		n = STRIDE;
-	if (n < at_least(win->rows, w->batch_limit))
-		n = at_least(win->rows, w->batch_limit);
-	by_bytes = win->bytes.len / BATCH_BYTES + 1;
-	return n > by_bytes ? n : by_bytes;
-}
-
-static void
-deal_begin(struct deal *d, const struct worker *w, size_t windows)
-{
-	*d = (struct deal){.windows = windows};
-	for (size_t i = 0; i < windows; i++)
-		d->step[i] = batches_of(w, &w->window[i]);
-}
-
-static bool
-deal_next(struct deal *d, size_t *window, size_t *batch)
-{
-	size_t most = 0;
-
-	for (size_t i = 0; i < d->windows; i++)
-		most = d->step[i] > most ? d->step[i] : most;
-	for (; d->batch < most; d->batch++, d->window = 0) {
-		while (d->window < d->windows) {
-			size_t i = d->window++;
-
-			if (d->batch < d->step[i]) {
-				*window = i;
-				*batch = d->batch;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
 struct flight {
 	struct batch *batch;
 	size_t window;
@@ -264,32 +208,34 @@ struct flight {
 	int64_t sent_ms;
 };
 
+static bool
+is_full(const struct worker *w, const struct deal *d, const struct batch *b)
+{
+	return b->rows >= deal_limit(d, w->batch_limit) ||
+	       batch_bytes(b) >= BATCH_BYTES;
+}
+
 /* Opens and seals the rows of the next batch that has any; *found is false
  * behind the last one. */
 static int
 make_batch(bool *found, struct worker *w, struct deal *d, struct flight *f,
 	struct err *err)
 {
-	size_t first;
 	bool nested;
+	size_t row;
 
-	while (deal_next(d, &f->window, &first)) {
-		const struct window *win = &w->window[f->window];
-
-		batch_reset(f->batch);
-		for (size_t r = first; r < win->rows; r += d->step[f->window]) {
-			if (write_add_row(&nested, w, f->batch, win, r, err) <
-				0)
+	batch_reset(f->batch);
+	do {
+		f->window = d->at;
+		while (!is_full(w, d, f->batch) && deal_row(d, &row)) {
+			if (write_add_row(&nested, w, f->batch,
+				    &w->window[d->at], row, err) < 0)
 				return -1;
 			if (nested)
-				row_list_add(&w->nested, f->window, r);
+				row_list_add(&w->nested, d->at, row);
 		}
-		if (f->batch->rows > 0) {
-			*found = true;
-			return 0;
-		}
-	}
-	*found = false;
+	} while (f->batch->rows == 0 && deal_share(d));
+	*found = f->batch->rows > 0;
 	return 0;
 }
 
@@ -389,7 +335,7 @@ write_group(struct worker *w, size_t windows, struct err *err)
 	w->whole = false;
 	w->missed.count = w->nested.count = 0;
 	w->refused_count = 0;
-	deal_begin(&d, w, windows);
+	deal_begin(&d, w->window, windows);
 	if (write_batches(w, &d, err) < 0)
 		return -1;
 	return w->whole ? repair_group(w, windows, err) : 0;

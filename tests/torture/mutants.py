@@ -93,8 +93,8 @@ MUTANTS = {
         "torture/test_faults.py", "administrator"),
     "the last batch of a window is skipped": (
         "src/engine/write.c",
-        "\t\tif (f->batch->rows > 0) {\n",
-        "\t\tif (f->batch->rows > 6) {\n",
+        "\t*found = f->batch->rows > 0;\n",
+        "\t*found = f->batch->rows > 6;\n",
         "torture/test_proxy.py", "Slow"),
     "a lost connection is not replaced": (
         "src/engine/worker.c",

@@ -21,6 +21,8 @@
 struct contexts {
 	EVP_MAC_CTX *mac;
 	EVP_CIPHER_CTX *encrypt;
+	unsigned char chain[BLOCK]; /* what encrypt has made last, or its
+				       first vector */
 	EVP_CIPHER_CTX *decrypt;
 };
 
@@ -48,7 +50,7 @@ key_mac(struct contexts *c, EVP_MAC *hmac, const uint8_t *key)
 static bool
 key_cipher(EVP_CIPHER_CTX **ret, EVP_CIPHER *aes, const uint8_t *key, int enc)
 {
-	static const unsigned char iv[BLOCK]; /* each message has its own */
+	static const unsigned char iv[BLOCK]; /* as `chain` begins */
 
 	*ret = EVP_CIPHER_CTX_new();
 	return *ret && EVP_CipherInit_ex2(*ret, aes, key, iv, enc, NULL) == 1 &&
@@ -149,32 +151,41 @@ fernet_authentic(struct fernet *f, size_t key, struct slice token)
 
 /* Whole blocks, padding included; ret may be in. */
 static bool
-cipher(EVP_CIPHER_CTX *ctx, const unsigned char *iv, struct slice in,
-	unsigned char *ret)
+update(EVP_CIPHER_CTX *ctx, struct slice in, unsigned char *ret)
 {
 	int len;
 
 	assert(in.len <= INT_MAX);
-	return EVP_CipherInit_ex2(ctx, NULL, NULL, iv, -1, NULL) == 1 &&
-	       EVP_CipherUpdate(ctx, ret, &len, in.ptr, (int)in.len) == 1 &&
+	return EVP_CipherUpdate(ctx, ret, &len, in.ptr, (int)in.len) == 1 &&
 	       (size_t)len == in.len;
 }
 
-/* CBC needs of what came before its last block only. So the vector, as one
- * more block, leaves the context as setting it would, which OpenSSL takes
- * longer for than for decrypting a short value. */
+/* Setting a vector takes OpenSSL longer than a short value does. So messages
+ * go on where the one before ended, and what that means is taken back: CBC
+ * adds the last block before, here the first block adds it again, with the
+ * vector. After a failure the state is unknown; the caller must give up. */
+static bool
+encipher(struct contexts *c, const unsigned char *iv, unsigned char *text,
+	size_t len)
+{
+	for (size_t i = 0; i < BLOCK; i++)
+		text[i] ^= c->chain[i] ^ iv[i];
+	if (!update(c->encrypt, slice_of(text, len), text))
+		return false;
+	memcpy(c->chain, text + len - BLOCK, BLOCK);
+	return true;
+}
+
+/* Decrypting needs of what came before its last block only: the vector, as
+ * one more block, leaves the context as setting it would. */
 static bool
 decipher(EVP_CIPHER_CTX *ctx, const unsigned char *iv, struct slice in,
 	unsigned char *ret)
 {
 	unsigned char nothing[BLOCK];
-	int len;
 
-	assert(in.len <= INT_MAX);
-	return EVP_CipherUpdate(ctx, nothing, &len, iv, BLOCK) == 1 &&
-	       len == BLOCK &&
-	       EVP_CipherUpdate(ctx, ret, &len, in.ptr, (int)in.len) == 1 &&
-	       (size_t)len == in.len;
+	return update(ctx, slice_of(iv, BLOCK), nothing) &&
+	       update(ctx, in, ret);
 }
 
 /* Length without the padding, or -1 if the padding is none. Who can get here
@@ -223,8 +234,7 @@ fernet_seal(struct fernet *f, size_t key, uint64_t time,
 	if (plain.len > 0)
 		memcpy(ret + BODY_AT, plain.ptr, plain.len);
 	memset(ret + BODY_AT + plain.len, (int)pad, pad);
-	if (!cipher(f->of[key].encrypt, iv, slice_of(ret + BODY_AT, body),
-		    ret + BODY_AT) ||
+	if (!encipher(&f->of[key], iv, ret + BODY_AT, body) ||
 		!make_tag(f->of[key].mac, slice_of(ret, BODY_AT + body),
 			ret + BODY_AT + body)) {
 		secret_wipe(ret + BODY_AT, body); /* it may be plaintext */

@@ -93,6 +93,30 @@ each_key_opens_its_own_tokens_only(void **state)
 	fernet_free(b.f);
 }
 
+/* Sealing goes on from the message before; nothing of that may show. */
+static void
+a_token_does_not_depend_on_what_was_sealed_before(void **state)
+{
+	static const char *const text[] = {
+		"", "a", "sixteen bytes ..", "more than one block of sixteen"};
+	struct slice token, alone;
+	struct bench b, fresh;
+
+	(void)state;
+	bench_init(&b, key_1);
+	for (size_t i = 0; i < 4; i++) {
+		bench_init(&fresh, key_1);
+		alone = seal(&fresh, 0, i, some_iv, slice_str(text[i]));
+		token = seal(&b, 0, i, some_iv, slice_str(text[i]));
+		assert_slices_equal(token, alone);
+		assert_opens(&fresh, 0, token, i, slice_str(text[i]));
+		release(alone);
+		release(token);
+		fernet_free(fresh.f);
+	}
+	fernet_free(b.f);
+}
+
 static int
 compare_ivs(const void *a, const void *b)
 {
@@ -163,6 +187,8 @@ main(void)
 		cmocka_unit_test(
 			shape_is_sound_only_for_whole_blocks_of_version_128),
 		cmocka_unit_test(each_key_opens_its_own_tokens_only),
+		cmocka_unit_test(
+			a_token_does_not_depend_on_what_was_sealed_before),
 		cmocka_unit_test(ivs_are_all_distinct_over_many_refills),
 	};
 

@@ -268,6 +268,11 @@ bench-verify: deps ## verify against psql's COPY; ROWS=1000000 ROUNDS=5
 	$(sub) all
 	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/verify.py
 
+.PHONY: bench
+bench: deps ## the tables of docs/performance.md; ROWS=100000 for quick ones
+	$(sub) programs
+	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/rotate.py
+
 man := $(wildcard docs/*.1)
 
 .PHONY: install
@@ -296,6 +301,6 @@ help: ## this list
 
 # Goals of the command line one after the other: `make -j lint check` would
 # otherwise mix their output.
-ifneq ($(filter lint check coverage demo torture,$(MAKECMDGOALS)),)
+ifneq ($(filter lint check coverage demo torture bench,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif

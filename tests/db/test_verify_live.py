@@ -388,7 +388,7 @@ class Ends(Base):
         self.assertExit(5, result)
         self.assertFalse(result.report["complete"])
 
-    def shut(self):
+    def shut(self, *arguments):
         """verify, waiting in the middle of a row; its sessions' keeper."""
         self.tool.configure(t={"columns": "secret",
                                "where": "public.gate()"})
@@ -396,7 +396,7 @@ class Ends(Base):
         keeper.cursor().execute(f"SELECT pg_advisory_lock({GATE})")
         return self.verify_until(lambda: self.value(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND NOT granted") > 0), keeper
+            " AND NOT granted") > 0, *arguments), keeper
 
     def test_a_second_signal_does_not_wait_for_the_server(self):
         run, _ = self.shut()
@@ -414,9 +414,10 @@ class Ends(Base):
         self.assertExit(4, run.finish())
 
     def test_max_runtime_ends_it_with_5(self):
-        self.sql("INSERT INTO t SELECT i, secret FROM generate_series(51,"
-                 " 300000) i, t WHERE id = 1")
-        result = self.tool.verify("--max-runtime", "50ms")
+        run, keeper = self.shut("--max-runtime", "300ms")
+        time.sleep(1)
+        keeper.close()
+        result = run.finish()
         self.assertExit(5, result)
         self.assertFalse(result.report["complete"])
 

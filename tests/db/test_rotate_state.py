@@ -235,7 +235,13 @@ class Meetings(Base):
 
     def test_two_processes_share_one_run_and_both_end_0(self):
         before = self.look()
-        runs = [self.begun(), self.start()]
+        runs = [self.begun()]
+        runs[0].send(signal.SIGSTOP)  # or it may be over by itself
+        runs.append(self.start())
+        self.until(lambda: self.value("SELECT count(DISTINCT os_pid)"
+                                      " FROM pgrekey.worker") == 2,
+                   "the second one joins")
+        runs[0].send(signal.SIGCONT)
         results = [run.finish() for run in runs]
         for result in results:
             self.assertExit(0, result)

@@ -175,12 +175,19 @@ class Nothing(Base):
 
 
 class Status(Base):
-    def test_a_run_under_way_shows_tables_counts_and_workers(self):
-        blocks = self.value("SELECT pg_relation_size('t') / 8192")
-        run = self.begin(least=100)
+    def all_at_work(self):
+        """What status says while no worker is between two chunks, and what
+        was written before and after; else None."""
         before = self.written()
         seen = self.run_status()
         after = self.written()
+        busy = [worker["table"] for worker in seen["workers"]]
+        return (before, seen, after) if all(busy) and len(busy) == 2 else None
+
+    def test_a_run_under_way_shows_tables_counts_and_workers(self):
+        blocks = self.value("SELECT pg_relation_size('t') / 8192")
+        run = self.begin(least=100)
+        before, seen, after = self.until(self.all_at_work, "both have chunks")
         self.assertEqual(seen["state"], "running")
         self.assertIsNone(seen["finished"])
         self.assertIsNone(seen["exit"])

@@ -74,10 +74,10 @@ class Kills(Torture):
                 run.pid)
 
     def wait_until_busy(self, run):
-        while run.running():
-            if self.busy(run):
-                return True
-        return False
+        """False: it ended before."""
+        self.until(lambda: self.busy(run) or not run.running(),
+                   f"seed {SEED}: a process goes on, or ends", LEASE, 0)
+        return run.running()
 
     def kill_one(self):
         victim = self.random.choice(self.runs)

@@ -58,8 +58,8 @@ MUTANTS = {
         "db/test_hopping.py", "never_says_clean"),
     "the proof has a snapshot for each statement": (
         "src/engine/prove.c",
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;",
+        "pg_add_begin(&sql, pg, PG_SNAPSHOT, NULL);",
+        "buf_adds(&sql, \"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\");",
         "db/test_hopping.py", None),
     "the proof does not wait for writers": (
         "src/db/fence.c",
@@ -98,7 +98,7 @@ MUTANTS = {
         "torture/test_proxy.py", "Slow"),
     "a lost connection is not replaced": (
         "src/engine/worker.c",
-        "\t\tlimit = RECONNECTS;", "\t\tlimit = 0;",
+        "\t\tlimit = JOB_ATTEMPTS;", "\t\tlimit = 0;",
         "torture/test_proxy.py", "cut_at_any"),
     "new partitions are nobody's business": (
         "src/engine/prove.c",
@@ -115,7 +115,7 @@ MUTANTS = {
         " WORKER_ALIVE\n",
         "torture/test_kills.py", "Kills"),
     "a dead line is waited for": (
-        "src/db/pg.c",
+        "src/db/pg_connect.c",
         '\t\t{"keepalives_interval", "10"},\n', "",
         "torture/test_proxy.py", "dead_line"),
 }

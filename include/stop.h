@@ -3,8 +3,10 @@
  *
  * No signal handlers: signals are blocked in every thread, one thread waits
  * for them. First SIGINT or SIGTERM: finish the batch and hand the chunk back.
- * Second: cancel what runs and roll back. SIGUSR1: print progress now.
- * One struct stop per process; its functions may be called from any thread.
+ * Second: cancel what runs and roll back; where the server answers neither, the
+ * process ends all the same, since that loses nothing. SIGUSR1: print progress
+ * now. One struct stop per process; its functions may be called from any
+ * thread.
  */
 #ifndef PGREKEY_STOP_H
 #define PGREKEY_STOP_H
@@ -23,16 +25,24 @@ struct stop {
 	atomic_int level;     /* enum stop_level */
 	atomic_bool progress; /* SIGUSR1 came */
 	atomic_bool ended;    /* the signal thread may go */
+	atomic_bool over;     /* nothing can hang any more */
 	bool silent;          /* nothing is said, nothing to be continued */
-	pthread_t thread;
+	int grace_ms;         /* to roll back in; 0: STOP_GRACE_MS */
+	bool guarded;         /* there is a guard; of the signal thread */
+	pthread_t thread, guard;
 	/* Called in the signal thread when the level becomes STOP_NOW. */
 	void (*now)(void *ctx);
 	void *ctx;
 };
 
-/* Blocks the signals in this thread and all it will start. */
+#define STOP_GRACE_MS 5000
+
+/* Blocks the signals in this thread and all it will start. What is not set
+ * here, silent and grace_ms, is the caller's to set beforehand. */
 int stop_start(struct stop *s, void (*now)(void *ctx), void *ctx,
 	struct err *err) MUST_CHECK;
+/* From now on nothing ends the process for the caller, who therefore has closed
+ * its connections. */
 void stop_end(struct stop *s);
 
 void stop_request(struct stop *s, enum stop_level level);

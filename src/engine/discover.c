@@ -148,8 +148,8 @@ discover_run(struct discover_outcome *ret, const struct discover_options *o,
 		d.open = false;
 		pthread_mutex_unlock(&d.mutex);
 	}
-	stop_end(&d.stop);
 	pg_close(d.pg);
+	stop_end(&d.stop);
 	ret->seconds = (double)(clock_ms() - d.started_ms) / 1000;
 	discovery_done(&d);
 	return status;

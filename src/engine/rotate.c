@@ -278,8 +278,8 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 			    : real_run(ret, &e, &s, err);
 out:
 	outcome_finish(ret, e.started_ms);
+	pg_close(s.pg); /* which may wait, too, behind a pooler */
 	stop_end(&e.stop);
-	pg_close(s.pg);
 	engine_done(&e);
 	return status;
 }

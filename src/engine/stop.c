@@ -3,6 +3,9 @@
 #include "log.h"
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+#define NAP_MS 20
 
 static void
 signals_of_interest(sigset_t *set)
@@ -11,6 +14,34 @@ signals_of_interest(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGUSR1);
+}
+
+/* Rolling back asks the server, and libpq waits for its answer without limit,
+ * in pg_cancel() too. One that is frozen must not hold us: the kernel closes
+ * our connections, and the server rolls back when it notices. */
+static void *
+guard(void *ctx)
+{
+	struct stop *s = ctx;
+	int64_t until =
+		clock_ms() + (s->grace_ms ? s->grace_ms : STOP_GRACE_MS);
+
+	while (clock_ms() < until) {
+		if (atomic_load(&s->over))
+			return NULL;
+		clock_sleep_ms(NAP_MS);
+	}
+	if (!s->silent)
+		log_warning("the server does not answer: it will roll back by "
+			    "itself; the same command continues later");
+	_exit(ERR_STOPPED);
+}
+
+static void
+start_guard(struct stop *s)
+{
+	if (!s->guarded)
+		s->guarded = pthread_create(&s->guard, NULL, guard, s) == 0;
 }
 
 static void
@@ -24,6 +55,7 @@ asked_to_stop(struct stop *s)
 		return;
 	}
 	stop_request(s, STOP_NOW);
+	start_guard(s);
 	s->now(s->ctx);
 }
 
@@ -55,6 +87,8 @@ stop_start(struct stop *s, void (*now)(void *ctx), void *ctx, struct err *err)
 	atomic_init(&s->level, STOP_NOT);
 	atomic_init(&s->progress, false);
 	atomic_init(&s->ended, false);
+	atomic_init(&s->over, false);
+	s->guarded = false;
 	s->now = now;
 	s->ctx = ctx;
 	signals_of_interest(&set);
@@ -72,6 +106,9 @@ stop_end(struct stop *s)
 	atomic_store(&s->ended, true);
 	pthread_kill(s->thread, SIGUSR1);
 	pthread_join(s->thread, NULL);
+	atomic_store(&s->over, true);
+	if (s->guarded)
+		pthread_join(s->guard, NULL);
 }
 
 void
@@ -87,8 +124,6 @@ stop_request(struct stop *s, enum stop_level level)
 void
 stop_sleep(struct stop *s, long ms)
 {
-	const long nap = 20;
-
-	for (; ms > 0 && !stop_requested(s); ms -= nap)
-		clock_sleep_ms(nap);
+	for (; ms > 0 && !stop_requested(s); ms -= NAP_MS)
+		clock_sleep_ms(NAP_MS);
 }

@@ -320,8 +320,8 @@ verify_run(struct verify_outcome *ret, const struct verify_options *o,
 	if (job_connect(&pg, &o->job, &v.stop, err) == 0)
 		status = look(&v, pg, err);
 	outcome_finish(&ret->facts, v.started_ms);
-	stop_end(&v.stop);
 	pg_close(pg);
+	stop_end(&v.stop);
 	verify_done(&v);
 	return status;
 }

@@ -5,7 +5,9 @@ are; then one run per number loses its connection right there, before the
 message got through or after it, COMMIT included.
 """
 import contextlib
+import signal
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -154,6 +156,40 @@ class BlackHole(Line):
             self.assertExit(4, result)
             self.assertLess(result.seconds, bound)
         self.assertHazards(black_hole=2)
+
+
+class Mute(Line):
+    """Reachable, as far as the kernel can tell, but frozen: no word ever
+    comes back, to a request to cancel neither."""
+
+    ENOUGH = 30  # seconds to end in; it takes five
+
+    def test_who_insists_is_obeyed_and_nothing_is_lost(self):
+        kinds = self.clean_run().kinds[TO_CLIENT]
+        # Connecting has a limit of its own, and ends with 4.
+        connected = kinds.index(b"Z") + 1
+        last = len(kinds) * 3 // 4  # a run may be done before the end
+        for number in spread(last - connected, pick(3, 12, 40)):
+            self.insist(connected + number)
+        self.assertHazards(mute=pick(3, 10, 30))
+
+    def insist(self, number):
+        """Two signals to a run that hears nothing from that message on."""
+        self.until_alone()
+        self.start_anew()
+        with self.proxy(Fault("mute", TO_CLIENT, number)) as proxy:
+            run = self.start()
+            self.until(lambda: proxy.struck, "the server falls silent")
+            run.send(signal.SIGTERM)
+            time.sleep(0.1)
+            self.assertTrue(run.running(), "nothing held it")
+            run.send(signal.SIGTERM)
+            self.until(lambda: not run.running(), "it ends", self.ENOUGH)
+            result = run.finish()
+        self.assertExit(5, result)
+        self.assertRegex(result.err, "does not answer.*same command")
+        self.hazard("mute", proxy.struck)
+        self.assertDone(self.tool.rotate(), f"mute from message {number}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include "stop.h"
 #include "test.h"
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 10000
@@ -100,6 +101,63 @@ sleeping_ends_when_a_stop_is_requested(void **state)
 	assert_true(clock_ms() - before < PATIENCE_MS);
 }
 
+/* -- a server that does not answer ----------------------------------------- */
+
+static void
+hang(void *ctx)
+{
+	(void)ctx;
+	for (;;)
+		pause();
+}
+
+/* In a process of its own, since that is what ends. Main, too, waits for what
+ * does not come, or ends in good time. */
+static int
+insist(void (*now)(void *ctx), bool main_ends)
+{
+	struct stop mine = {.silent = true, .grace_ms = 200};
+	struct err err;
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		alarm(PATIENCE_MS / 1000);
+		if (stop_start(&mine, now, &cancelled, &err) < 0)
+			_exit(99);
+		kill(getpid(), SIGTERM);
+		if (!becomes(&mine.level, STOP_SOON))
+			_exit(98);
+		kill(getpid(), SIGTERM);
+		if (!becomes(&mine.level, STOP_NOW))
+			_exit(97);
+		if (!main_ends)
+			hang(NULL);
+		stop_end(&mine);
+		clock_sleep_ms(2L * mine.grace_ms);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+who_insists_is_obeyed_though_the_server_does_not_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(insist(hang, false), ERR_STOPPED);
+	assert_int_equal(insist(hang, true), ERR_STOPPED);
+	assert_int_equal(insist(cancel, false), ERR_STOPPED);
+}
+
+static void
+an_orderly_end_is_left_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(insist(cancel, true), 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -110,6 +168,9 @@ main(void)
 		TEST(asking_for_progress_stops_nothing),
 		TEST(a_request_only_ever_gets_more_urgent),
 		TEST(sleeping_ends_when_a_stop_is_requested),
+		cmocka_unit_test(
+			who_insists_is_obeyed_though_the_server_does_not_answer),
+		cmocka_unit_test(an_orderly_end_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,13 @@
 #include <stdlib.h>
 
 #define SQL_MAX ((size_t)1 << 20)
-/* Rows per FETCH, and the bytes that one should not exceed: the server keeps
- * them in work_mem before it sends them. */
-#define FETCH_ROWS 500
+/* Each FETCH is a round trip; so many rows are a window's, mostly in one. But
+ * the server keeps them in work_mem before it sends them, so not more bytes
+ * than this at a time; and few rows before their width is known. */
+#define FETCH_ROWS 10000
 #define FETCH_BYTES ((size_t)2 << 20)
+#define FETCH_FIRST 500
+#define FETCH_FIRST_TOASTED 32
 
 struct rows *
 rows_new(const struct leaf *leaf, const struct rows_options *o)
@@ -110,9 +113,8 @@ fetch_size(const struct rows *r)
 {
 	size_t n = FETCH_BYTES / (r->widest + 1);
 
-	/* Nothing known yet about a leaf with large values: go carefully. */
-	if (r->leaf->toasted && r->widest == 0)
-		return 32;
+	if (r->widest == 0)
+		return r->leaf->toasted ? FETCH_FIRST_TOASTED : FETCH_FIRST;
 	return n < 1 ? 1 : n > FETCH_ROWS ? FETCH_ROWS : n;
 }
 

@@ -273,6 +273,11 @@ bench: deps ## the tables of docs/performance.md; ROWS=100000 for quick ones
 	$(sub) programs
 	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/rotate.py
 
+.PHONY: bench-scaling
+bench-scaling: deps ## workers, TCP, a slow line; ROWS=500000 ROUNDS=3
+	$(sub) programs
+	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/scaling.py
+
 man := $(wildcard docs/*.1)
 
 .PHONY: install

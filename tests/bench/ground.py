@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lib import oracle, zoo  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
-from lib.pgrekey import Tool  # noqa: E402
+from lib.pgrekey import PROGRAM, Tool  # noqa: E402
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB",
             "checkpoint_timeout": "1h"}
@@ -92,10 +92,13 @@ class Peak(threading.Thread):
 
 
 class Ground:
-    """Use it with `with`."""
+    """Use it with `with`. more are settings of the server."""
+
+    def __init__(self, **more):
+        self.more = more
 
     def __enter__(self):
-        self.cluster = Cluster(fsync=True, **SETTINGS)
+        self.cluster = Cluster(fsync=True, **SETTINGS, **self.more)
         self.folder = tempfile.TemporaryDirectory(prefix="pgrekey-bench-")
         self.database = self.cluster.database()
         self.admin = self.cluster.connect(self.database)
@@ -163,6 +166,10 @@ class Ground:
         self.sql("ALTER TABLE t ADD PRIMARY KEY (id)")
         self.sql("VACUUM (FREEZE, ANALYZE) t")
         self.sql("CHECKPOINT")
+
+    def rotate(self, workers, program=PROGRAM):
+        return [[program, "rotate", "--quiet", "--config",
+                 self.tool.write_config(), "--workers", str(workers)]]
 
     # -- measuring ---------------------------------------------------------
 

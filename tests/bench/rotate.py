@@ -21,7 +21,7 @@ from pathlib import Path
 
 from crypto import crypto_table
 from ground import Ground, Shape
-from lib.pgrekey import BUILD, PROGRAM
+from lib.pgrekey import BUILD
 
 ROWS = int(os.environ.get("ROWS", 1_000_000))
 ROUNDS = int(os.environ.get("ROUNDS", 5))
@@ -61,10 +61,6 @@ class Bench(Ground):
         edges = [1 + rows * n // connections for n in range(connections + 1)]
         return [self.psql(f"CALL floor({lo}, {hi})")
                 for lo, hi in zip(edges, edges[1:])]
-
-    def rotate(self, workers, program=PROGRAM):
-        return [[program, "rotate", "--quiet", "--config",
-                 self.tool.write_config(), "--workers", str(workers)]]
 
     def peer(self, how, count):
         dsn = f"host={self.cluster.socket} user=postgres " \

@@ -15,13 +15,11 @@ measured as well: another build. CRYPTO=0 and PEERS=0 leave parts out.
 """
 import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 from crypto import crypto_table
 from ground import Ground, Shape
-from lib.pgrekey import BUILD
+from table import head, machine, row, say
 
 ROWS = int(os.environ.get("ROWS", 1_000_000))
 ROUNDS = int(os.environ.get("ROUNDS", 5))
@@ -113,10 +111,6 @@ class Bench(Ground):
 
 # -- tables -----------------------------------------------------------------
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
 def median(costs, get):
     return statistics.median(get(cost) for cost in costs)
 
@@ -128,15 +122,6 @@ def ratio(costs, base, get):
 
 def small(number):
     return f"{number:.3f}" if number < 0.1 else f"{number:.2f}"
-
-
-def row(cells):
-    print("| " + " | ".join(cells) + " |")
-
-
-def head(*cells):
-    row(cells)
-    row(["---"] + ["--:"] * (len(cells) - 1))
 
 
 def lines(what, costs):
@@ -189,15 +174,6 @@ def main():
     if os.environ.get("CRYPTO") != "0":
         crypto_table(ROUNDS, row, head)
     print(f"\nPostgreSQL {version}; {machine()}")
-
-
-def machine():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(": ")[2]
-    openssl = subprocess.run(["openssl", "version"], check=True,
-                             capture_output=True, text=True).stdout.split()[1]
-    return f"OpenSSL {openssl}; {os.cpu_count()} x {model}; {BUILD}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import time
 
 from ground import Ground, Shape
 from lib.delay import Delay
-from rotate import head, machine, median, ratio, row, say
+from rotate import median, ratio
+from table import head, machine, row, say
 
 import psycopg2
 

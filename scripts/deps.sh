@@ -19,7 +19,7 @@ build|command pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pkgconf|pkgconf
 build|library libpq|libpq-dev|libpq-devel|postgresql-libs|libpq-dev|libpq
 build|library libcrypto|libssl-dev|openssl-devel|openssl|openssl-dev|openssl@3
 build|library inih|libinih-dev|inih-devel|libinih|inih-dev|inih
-demo|server|postgresql|postgresql-server|postgresql|postgresql|postgresql
+demo|server initdb|postgresql|postgresql-server|postgresql|postgresql|postgresql
 demo|command /usr/bin/python3|python3|python3|python|python3|-
 demo|python cryptography|python3-cryptography|python3-cryptography|python-cryptography|py3-cryptography|-
 demo|python psycopg2|python3-psycopg2|python3-psycopg2|python-psycopg2|py3-psycopg2|-
@@ -34,6 +34,7 @@ check|command mandoc|mandoc|mandoc|mandoc|mandoc|mandoc
 check|python pyflakes|pyflakes3|python3-pyflakes|python-pyflakes|py3-pyflakes|-
 check|command pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
 check|command strace|strace|strace|strace|strace|-
+check|server pgbench|postgresql|postgresql-contrib|postgresql|postgresql|postgresql
 check|command openssl|openssl|openssl|openssl|openssl|openssl@3
 TABLE
 }
@@ -47,7 +48,7 @@ found() { # KIND NAME
 	library) pkg-config --exists "$2" ;;
 	python) /usr/bin/python3 -c "import importlib.util, sys
 sys.exit(importlib.util.find_spec('$2') is None)" ;;
-	server) [ -x "$(pg_config --bindir)/initdb" ] ;;
+	server) [ -x "$(pg_config --bindir)/$2" ] ;;
 	esac >/dev/null 2>&1
 }
 

@@ -268,6 +268,11 @@ bench-verify: deps ## verify against psql's COPY; ROWS=1000000 ROUNDS=5
 	$(sub) all
 	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/verify.py
 
+.PHONY: bench-latency
+bench-latency: deps ## an application's latency beside rotate; ROUNDS=1 for a look
+	$(sub) all
+	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/latency.py
+
 .PHONY: bench
 bench: deps ## the tables of docs/performance.md; ROWS=100000 for quick ones
 	$(sub) programs

@@ -57,16 +57,9 @@ class Base(Scene):
         self.sql(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
                  f" AS $${body}$$")
 
-    def role(self, *grants):
-        name = f"app_{self.database}"
-        self.sql(f"CREATE ROLE {name} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {name}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {name}")
-        for grant in (f"CREATE ON DATABASE {self.database}",
-                      "SELECT, UPDATE ON t", *grants):
-            self.sql(f"GRANT {grant} TO {name}")
-        self.tool.user = name
-        return name
+    def rotator(self, *grants):
+        return self.role(f"CREATE ON DATABASE {self.database}",
+                         "SELECT, UPDATE ON t", *grants)
 
 
 class Triggers(Base):
@@ -334,7 +327,7 @@ class Server(Base):
 
     def test_too_few_connections_are_a_warning(self):
         self.quiet("connections")
-        role = self.role()
+        role = self.rotator()
         self.quiet("connections")
         self.sql(f"ALTER ROLE {role} CONNECTION LIMIT 2")
         self.says("connections", "warning", "2 are free.* 3")
@@ -356,7 +349,7 @@ class Server(Base):
         time.sleep(6)
         self.says("pruning", "note", f"pid {pid}.*idle in transaction.*"
                                      "has written")
-        self.role()
+        self.rotator()
         self.says("pruning", "note",
                   "cannot see since when 1 .*pg_read_all_stats")
         other.rollback()
@@ -382,7 +375,7 @@ class Server(Base):
             "the feedback arrives")
         self.says("replication", "note", "receives.*async")
         self.says("pruning", "note", "feedback")
-        self.role()
+        self.rotator()
         self.says("replication", "note", "receives.*cannot see")
 
 

@@ -119,16 +119,6 @@ class Base(Scene):
         self.fill()
         self.tool.configure(t={"columns": "secret"})
 
-    def role(self, *grants):
-        name = f"app_{self.database}"
-        self.sql(f"CREATE ROLE {name} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {name}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {name}")
-        for grant in grants:
-            self.sql(f"GRANT {grant} TO {name}")
-        self.tool.user = name
-        return name
-
     def bothRefuse(self, status, topic, count=1):
         """check with exit 1 and as many refusals, rotate with that status,
         which check foretold. Returns the refusals."""

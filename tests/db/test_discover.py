@@ -551,27 +551,23 @@ class Trees(Base):
 class Roles(Base):
     def setUp(self):
         super().setUp()
-        self.role = f"reader_{self.database}"
-        self.sql(f"CREATE ROLE {self.role} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {self.role}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {self.role}")
-        self.tool.user = self.role
+        self.role()
         self.sql("CREATE TABLE t (a text, b text, c int)")
         self.put("t", a=self.sealed(), b=self.sealed())
         self.sql("CREATE TABLE other (x text)")
 
     def test_a_role_that_may_only_read_will_do(self):
-        self.sql(f"GRANT pg_read_all_data TO {self.role}")
+        self.sql(f"GRANT pg_read_all_data TO {self.tool.user}")
         self.assertEqual(len(self.finds()), 2)
 
     def test_a_table_without_privileges_is_named_with_the_grant(self):
-        self.sql(f"GRANT SELECT ON other TO {self.role}")
+        self.sql(f"GRANT SELECT ON other TO {self.tool.user}")
         result = self.discover()
         self.assertExit(1, result)
         self.assertIn("not read: public.t", result.err)
         grant = re.search(r"hint: (GRANT .*)", result.err)[1]
         self.assertEqual(grant, f'GRANT SELECT ("a", "b") ON "public"."t" TO'
-                                f' "{self.role}"')
+                                f' "{self.tool.user}"')
         self.assertIn("; not read: public.t", result.out)
         self.sql(grant)
         result = self.discover()
@@ -580,7 +576,7 @@ class Roles(Base):
         self.assertIn("columns = a, b\n", result.out)
 
     def test_columns_that_may_be_read_are(self):
-        self.sql(f"GRANT SELECT (a) ON t TO {self.role}")
+        self.sql(f"GRANT SELECT (a) ON t TO {self.tool.user}")
         result = self.discover()
         self.assertExit(1, result)
         self.assertIn("columns = a\n", result.out)
@@ -595,14 +591,14 @@ class Roles(Base):
     def test_a_schema_without_privileges_is_named(self):
         self.sql("CREATE SCHEMA hidden")
         self.sql("CREATE TABLE hidden.t (a text)")
-        self.sql(f"GRANT SELECT ON other, t, hidden.t TO {self.role}")
+        self.sql(f"GRANT SELECT ON other, t, hidden.t TO {self.tool.user}")
         result = self.discover()
         self.assertExit(1, result)
-        self.assertIn(f'GRANT USAGE ON SCHEMA "hidden" TO "{self.role}"',
+        self.assertIn(f'GRANT USAGE ON SCHEMA "hidden" TO "{self.tool.user}"',
                       result.err)
 
     def test_row_level_security_is_named_and_not_passed(self):
-        self.sql(f"GRANT pg_read_all_data TO {self.role}")
+        self.sql(f"GRANT pg_read_all_data TO {self.tool.user}")
         self.sql("ALTER TABLE other ENABLE ROW LEVEL SECURITY")
         self.sql("DROP TABLE t")
         self.sql("CREATE TABLE t (c text)")

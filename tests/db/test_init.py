@@ -16,11 +16,7 @@ def setUpModule():
 class Base(Scene):
     def setUp(self):
         super().setUp()
-        self.role = f"rekey_{self.database}"
-        self.sql(f"CREATE ROLE {self.role} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {self.role}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {self.role}")
-        self.tool.user = self.role
+        self.role()
 
     def make(self, table, more=""):
         self.sql(f"CREATE TABLE {table}"
@@ -79,7 +75,7 @@ class Grants(Base):
                             ("id", False)):
             self.assertEqual(
                 self.value("SELECT has_column_privilege(%s, 't', %s,"
-                           " 'SELECT')", self.role, column), may, column)
+                           " 'SELECT')", self.tool.user, column), may, column)
 
 
 class Again(Base):
@@ -96,7 +92,8 @@ class Again(Base):
         self.rotates(40)
 
     def test_init_says_that_the_schema_is_there(self):
-        self.sql(f"GRANT CREATE ON DATABASE {self.database} TO {self.role}")
+        self.sql(f"GRANT CREATE ON DATABASE {self.database}"
+                 f" TO {self.tool.user}")
         for _ in range(2):
             result = self.tool.run("init")
             self.assertExit(0, result)

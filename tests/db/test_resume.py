@@ -39,11 +39,8 @@ class Base(Scene):
 class Strangers(Base):
     def test_the_process_id_of_a_dead_worker_may_be_anybodys_now(self):
         self.fill(50)
-        self.sql("CREATE ROLE rotator LOGIN")
-        self.addCleanup(self.sql, "DROP OWNED BY rotator; DROP ROLE rotator")
-        self.sql(f"GRANT CREATE ON DATABASE {self.database} TO rotator;"
-                 " GRANT SELECT, UPDATE ON t TO rotator")
-        self.tool.user = "rotator"  # who cannot see when others began
+        # It cannot see when others began.
+        self.role(f"CREATE ON DATABASE {self.database}", "SELECT, UPDATE ON t")
         writer = self.connect(autocommit=False)
         writer.cursor().execute("INSERT INTO t VALUES (-1, %s)",
                                 [self.old(-1)])

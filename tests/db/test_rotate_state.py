@@ -31,17 +31,6 @@ class Base(Scene):
     def look(self):
         return self.snapshot("t", "secret")
 
-    def role(self, *grants):
-        """The program connects as a role that may do just this."""
-        name = f"rekey_{self.database}"
-        self.sql(f"CREATE ROLE {name} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {name}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {name}")
-        for grant in grants:
-            self.sql(f"GRANT {grant} TO {name}")
-        self.tool.user = name
-        return name
-
     def schema(self, name="pgrekey"):
         return self.value("SELECT count(*) FROM pg_namespace"
                           " WHERE nspname = %s", name)

@@ -235,13 +235,7 @@ class Harmless(Base):
 class Policies(Base):
     def setUp(self):
         super().setUp()
-        self.role = f"app_{self.database}"
-        self.sql(f"CREATE ROLE {self.role} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {self.role}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {self.role}")
-        self.sql(f"GRANT CREATE ON DATABASE {self.database} TO {self.role}")
-        self.sql(f"GRANT SELECT, UPDATE ON t TO {self.role}")
-        self.tool.user = self.role
+        self.role(f"CREATE ON DATABASE {self.database}", "SELECT, UPDATE ON t")
         self.sql("CREATE POLICY half ON t USING (id % 2 = 0)")
 
     def test_rows_hidden_by_a_policy_are_an_error_and_never_silence(self):
@@ -253,7 +247,7 @@ class Policies(Base):
         self.assertUntouched(before, self.look())
 
     def test_a_forced_policy_binds_the_owner_and_is_an_error_too(self):
-        self.sql(f"ALTER TABLE t OWNER TO {self.role}")
+        self.sql(f"ALTER TABLE t OWNER TO {self.tool.user}")
         self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
         self.sql("ALTER TABLE t FORCE ROW LEVEL SECURITY")
         before = self.look()
@@ -262,7 +256,7 @@ class Policies(Base):
         self.sql("ALTER TABLE t OWNER TO postgres")
 
     def test_a_policy_that_does_not_bind_the_role_is_no_trouble(self):
-        self.sql(f"ALTER TABLE t OWNER TO {self.role}")
+        self.sql(f"ALTER TABLE t OWNER TO {self.tool.user}")
         self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
         before = self.look()
         self.assertExit(0, self.tool.rotate())

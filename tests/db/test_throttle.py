@@ -153,11 +153,7 @@ class Signals(Base):
     def test_a_role_that_cannot_see_the_lag_is_told_so(self):
         standby = self.cluster.standby()
         self.addCleanup(standby.close)
-        self.sql("CREATE ROLE blind LOGIN")
-        self.addCleanup(self.sql, "DROP OWNED BY blind; DROP ROLE blind")
-        self.sql("GRANT CREATE ON DATABASE \"" + self.database
-                 + "\" TO blind; GRANT SELECT, UPDATE ON t TO blind")
-        self.tool.user = "blind"
+        self.role(f"CREATE ON DATABASE {self.database}", "SELECT, UPDATE ON t")
         self.configure()
         result = self.tool.rotate()
         self.assertExit(0, result)
@@ -204,11 +200,7 @@ class Triggers(Base):
         self.assertRight(self.before, self.look())
 
     def test_a_role_that_may_not_is_told_so_before_the_first_write(self):
-        self.sql("CREATE ROLE plain LOGIN")
-        self.addCleanup(self.sql, "DROP OWNED BY plain; DROP ROLE plain")
-        self.sql("GRANT CREATE ON DATABASE \"" + self.database
-                 + "\" TO plain; GRANT SELECT, UPDATE ON t TO plain")
-        self.tool.user = "plain"
+        self.role(f"CREATE ON DATABASE {self.database}", "SELECT, UPDATE ON t")
         self.configure(triggers="suppress", max_replica_lag="0s")
         result = self.tool.rotate()
         self.assertExit(4, result)

@@ -419,14 +419,12 @@ class Role(Base):
 
     def setUp(self):
         super().setUp()
-        self.sql("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
-        self.addCleanup(self.sql, "DROP OWNED BY reader; DROP ROLE reader")
+        self.reader = self.role()
         self.sql("ALTER TABLE t ADD other text")
         self.put(self.current(), self.old())
-        self.tool.user = "reader"
 
     def test_select_on_ctid_identity_and_secret_columns_is_enough(self):
-        self.sql("GRANT SELECT (ctid, id, secret) ON t TO reader")
+        self.sql(f"GRANT SELECT (ctid, id, secret) ON t TO {self.reader}")
         result = self.tool.verify()
         self.assertExit(1, result)
         self.assertEqual(result.findings[0]["row"], {"id": "2"})
@@ -440,16 +438,16 @@ class Role(Base):
         every = {"ctid", "id", "secret"}
         for column in every:
             with self.subTest(column):
-                self.sql("REVOKE ALL ON t FROM reader")
+                self.sql(f"REVOKE ALL ON t FROM {self.reader}")
                 self.sql(f"GRANT SELECT ({', '.join(every - {column})}) ON t"
-                         " TO reader")
+                         f" TO {self.reader}")
                 result = self.tool.verify()
                 self.assertExit(4, result)
                 self.assertIn("GRANT SELECT", result.err)
                 self.assertIn(column, result.err)
 
     def test_row_security_is_an_error_and_hides_nothing(self):
-        self.sql("GRANT SELECT ON t TO reader")
+        self.sql(f"GRANT SELECT ON t TO {self.reader}")
         self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
         self.sql("CREATE POLICY p ON t USING (id = 1)")
         self.assertIn(self.tool.verify().status, (2, 4))

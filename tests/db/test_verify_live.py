@@ -114,10 +114,7 @@ class Writers(Base):
         self.assertExit(0, self.ask())
 
     def test_a_role_without_privileges_sees_the_writers_too(self):
-        self.sql("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN;"
-                 " GRANT SELECT (ctid, id, secret) ON t TO reader")
-        self.addCleanup(self.sql, "DROP OWNED BY reader; DROP ROLE reader")
-        self.tool.user = "reader"
+        self.role("SELECT (ctid, id, secret) ON t")
         writer = self.writer(INSERT)
         result = self.ask()
         self.assertExit(6, result)

@@ -58,12 +58,8 @@ class Condition(Scene):
         self.assertIn("22012", result.err)
 
     def test_a_missing_privilege_says_what_to_grant(self):
-        role = f"rekey_{self.database}"
-        self.sql(f"CREATE ROLE {role} LOGIN")
-        self.addCleanup(self.sql, f"DROP ROLE {role}")
-        self.addCleanup(self.sql, f"DROP OWNED BY {role}")
+        self.role()
         self.sql("ALTER TABLE t ADD tenant int")
-        self.tool.user = role
         self.tool.configure(t={"columns": "secret"})
         self.cluster.psql(self.database, self.tool.run("init", "--print").out)
         self.tool.configure(t={"columns": "secret", "where": "tenant = 7"})

@@ -46,6 +46,18 @@ class Scene(unittest.TestCase):
     def value(self, statement, *parameters):
         return self.sql(statement, *parameters)[0][0]
 
+    def role(self, *grants):
+        """From now on the program connects as a role that may do just this.
+        Returns its name, which no other database has."""
+        name = f"role_{self.database}"
+        self.sql(f"CREATE ROLE {name} LOGIN")
+        self.addCleanup(self.sql, f"DROP ROLE {name}")
+        self.addCleanup(self.sql, f"DROP OWNED BY {name}")
+        for grant in grants:
+            self.sql(f"GRANT {grant} TO {name}")
+        self.tool.user = name
+        return name
+
     def snapshot(self, table, *columns, identity="id"):
         return oracle.Snapshot(self.admin, table, list(columns), identity)
 

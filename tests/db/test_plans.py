@@ -74,24 +74,28 @@ class Base(Scene):
         for setting in settings:
             self.sql(f"ALTER DATABASE {self.database} SET {setting}")
 
+    def explained(self):
+        """The result of rotate, and (query, plan) of each statement."""
+        start = self.cluster.log.stat().st_size
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        log = self.cluster.log.read_bytes()[start:].decode()
+        logged = map(json.loads, LOGGED.findall(log))
+        return result, [(one["Query Text"], one["Plan"]) for one in logged]
+
     def rotate(self):
         """The result, and {kind: list of the scans of each statement}."""
         names = {"t"} | {name for name, in self.sql(
             "SELECT inhrelid::regclass::text FROM pg_inherits"
             " WHERE inhparent = 't'::regclass")}
-        start = self.cluster.log.stat().st_size
-        result = self.tool.rotate()
-        self.assertExit(0, result)
-        log = self.cluster.log.read_bytes()[start:].decode()
+        result, statements = self.explained()
         found = collections.defaultdict(list)
-        for text in LOGGED.findall(log):
-            logged = json.loads(text)
-            query = logged["Query Text"]
+        for query, plan in statements:
             if query.startswith("EXPLAIN"):
                 continue  # the program looks as well
             for kind, mark in KINDS.items():
                 if mark in query and (kind == "read" or RECORDED in query):
-                    found[kind].append(list(scans(logged["Plan"], names)))
+                    found[kind].append(list(scans(plan, names)))
         return result, found
 
     # -- sentences ----------------------------------------------------------
@@ -229,6 +233,60 @@ class Settings(Base):
                         "the hazard did not occur")
         self.assertEqual(self.sql("SELECT DISTINCT setting FROM seen"),
                          [("on",)])
+
+
+class Claims(Base):
+    """How many chunks a worker looks at to find the next."""
+    DONE = 20_000
+    CLAIM = "free AS (SELECT c.leaf, c.no"
+
+    def among_done_ones(self, analyze):
+        """Each pass has that many more chunks, in front, which are done."""
+        self.assertExit(0, self.tool.run("init"))
+        self.sql("CREATE TABLE seen (done bigint)")
+        self.sql("CREATE FUNCTION crowd() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN IF pg_trigger_depth() = 1 AND"
+                 " EXISTS (SELECT FROM new) THEN"
+                 " INSERT INTO pgrekey.chunk (run_id, leaf, no, lo, hi, pos,"
+                 " state, rewritten, nested, mislabelled, late, conflict,"
+                 " deferred) SELECT c.run_id, c.leaf, -i, 0, 0, 0, 'done',"
+                 " z, z, z, z, z, z FROM (SELECT DISTINCT run_id, leaf FROM"
+                 " new) AS c CROSS JOIN generate_series(1, %s) AS i CROSS JOIN"
+                 " array_fill(0::bigint, ARRAY[1]) AS z;"
+                 f" {'ANALYZE pgrekey.chunk;' if analyze else ''}"
+                 " INSERT INTO public.seen SELECT count(*) FROM pgrekey.chunk"
+                 " WHERE state = 'done';"
+                 " END IF; RETURN NULL; END$$" % self.DONE)
+        self.sql("CREATE TRIGGER crowd AFTER INSERT ON pgrekey.chunk"
+                 " REFERENCING NEW TABLE AS new"
+                 " FOR EACH STATEMENT EXECUTE FUNCTION crowd()")
+
+    def looked_at(self, plan):
+        """Chunks, by all scans of a claim."""
+        return sum(
+            node["Actual Loops"] * (
+                node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+                + node.get("Rows Removed by Index Recheck", 0))
+            for node, _ in nodes(plan)
+            if node.get("Relation Name") == "chunk"
+            and node["Node Type"] != "ModifyTable")
+
+    def test_a_claim_does_not_walk_over_what_is_done(self):
+        for analyze in (False, True):
+            with self.subTest(analyze=analyze):
+                self.sql("DROP SCHEMA IF EXISTS pgrekey CASCADE;"
+                         " DROP FUNCTION IF EXISTS crowd;"
+                         " DROP TABLE IF EXISTS seen")
+                self.fill(3000, pad=500)
+                self.among_done_ones(analyze)
+                claims = [plan for query, plan in self.explained()[1]
+                          if self.CLAIM in query]
+                self.assertGreaterEqual(
+                    self.value("SELECT min(done) FROM seen"), self.DONE)
+                found = [plan for plan in claims if plan["Actual Rows"]]
+                self.assertGreater(len(found), 3)
+                for plan in claims:
+                    self.assertLess(self.looked_at(plan), 100, plan)
 
 
 if __name__ == "__main__":

@@ -33,29 +33,6 @@ static const char leaves_sql[] =
 
 /* -- loading --------------------------------------------------------------- */
 
-static void
-names_free(char **names)
-{
-	for (size_t i = 0; names && names[i]; i++)
-		free(names[i]);
-	free(names);
-}
-
-static void
-leaf_done(struct leaf *leaf)
-{
-	for (size_t i = 0; leaf->column && i < leaf->conf->columns; i++) {
-		free(leaf->column[i].name);
-		free(leaf->column[i].ref);
-	}
-	free(leaf->column);
-	names_free(leaf->key);
-	names_free(leaf->asked);
-	free(leaf->name);
-	free(leaf->sql_schema);
-	free(leaf->sql_name);
-}
-
 static int
 load_leaf(struct leaf *leaf, struct loader *load, const struct pg_result *r,
 	int i, struct err *err)
@@ -224,23 +201,4 @@ catalog_survey(struct catalog *ret, struct pg *pg, const struct target *target,
 	};
 
 	return load_all(ret, &load, target, targets, err);
-}
-
-void
-catalog_done(struct catalog *c)
-{
-	for (size_t i = 0; i < c->leaves; i++)
-		leaf_done(&c->leaf[i]);
-	free(c->leaf);
-	*c = (struct catalog){0};
-}
-
-const struct leaf *
-catalog_find(const struct catalog *c, uint32_t oid)
-{
-	for (size_t i = 0; i < c->leaves; i++) {
-		if (c->leaf[i].oid == oid)
-			return &c->leaf[i];
-	}
-	return NULL;
 }

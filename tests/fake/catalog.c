@@ -1,7 +1,6 @@
 #include "catalog.h"
 #include "snapshot.h"
 #include "store_int.h"
-#include <stdlib.h>
 
 const char fake_links_catalog[] = "catalog";
 
@@ -56,27 +55,4 @@ snapshot_shows(
 	if (fake_enter(pg, "snapshot_shows", err) < 0)
 		return -1;
 	return fake_leave(pg, err);
-}
-
-void
-catalog_done(struct catalog *c)
-{
-	for (size_t i = 0; i < c->leaves; i++) {
-		for (size_t k = 0; k < c->leaf[i].conf->columns; k++)
-			free(c->leaf[i].column[k].name);
-		free(c->leaf[i].column);
-		free(c->leaf[i].name);
-	}
-	free(c->leaf);
-	*c = (struct catalog){0};
-}
-
-const struct leaf *
-catalog_find(const struct catalog *c, uint32_t oid)
-{
-	for (size_t i = 0; i < c->leaves; i++) {
-		if (c->leaf[i].oid == oid)
-			return &c->leaf[i];
-	}
-	return NULL;
 }

@@ -213,18 +213,13 @@ static int
 count_todo(int64_t *ret, struct state *s, struct buf *array, struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
 
 	pg_arg_int(&args, s->run);
 	pg_arg_binary(&args, PG_INT8_ARRAY, buf_slice(array));
-	if (state_query(&r, s,
-		    "SELECT count(*) FROM @.chunk WHERE run_id = $1 AND"
-		    " leaf = ANY ($2) AND state = 'todo'",
-		    &args, err) < 0)
-		return -1;
-	*ret = pg_int(r, 0, 0);
-	pg_free(r);
-	return 0;
+	return state_query_int(ret, s,
+		"SELECT count(*) FROM @.chunk WHERE run_id = $1 AND"
+		" leaf = ANY ($2) AND state = 'todo'",
+		&args, err);
 }
 
 int

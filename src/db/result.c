@@ -212,22 +212,17 @@ state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
 	struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
 	struct buf array;
 	int rc;
 
 	pg_arg_int(&args, s->run);
 	state_arg_selection(&args, &array, sel);
-	rc = state_query(&r, s,
+	rc = state_query_int(ret, s,
 		"SELECT count(*) FROM @.finding WHERE run_id = $1"
 		" AND leaf = ANY ($2) AND by_pass AND verdict = 'current'",
 		&args, err);
 	buf_done(&array);
-	if (rc < 0)
-		return -1;
-	*ret = pg_int(r, 0, 0);
-	pg_free(r);
-	return 0;
+	return rc;
 }
 
 int

@@ -176,7 +176,6 @@ insert_run(struct state *s, const struct run_spec *spec, const char *keys,
 {
 	const struct key *primary = &spec->ring->key[spec->ring->primary];
 	struct pg_args args = {0};
-	struct pg_result *r;
 
 	pg_arg_text(&args, spec->target);
 	pg_arg_text(&args, primary->id);
@@ -186,16 +185,12 @@ insert_run(struct state *s, const struct run_spec *spec, const char *keys,
 	pg_arg_text(&args, spec->os_user);
 	pg_arg_text(&args, spec->host);
 	pg_arg_text(&args, spec->version);
-	if (state_query(&r, s,
-		    "INSERT INTO @.run (target, primary_id,"
-		    " primary_fingerprint, method, keys, os_user, host,"
-		    " program) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)"
-		    " RETURNING id",
-		    &args, err) < 0)
-		return -1;
-	s->run = pg_int(r, 0, 0);
-	pg_free(r);
-	return 0;
+	return state_query_int(&s->run, s,
+		"INSERT INTO @.run (target, primary_id,"
+		" primary_fingerprint, method, keys, os_user, host,"
+		" program) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)"
+		" RETURNING id",
+		&args, err);
 }
 
 /* On joining: this process may know keys that the first one did not. */
@@ -290,16 +285,15 @@ int
 state_run_start(uint64_t *ret, struct state *s, struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
+	int64_t start;
 
 	pg_arg_int(&args, s->run);
-	if (state_query(&r, s,
+	if (state_query_int(&start, s,
 		    "SELECT extract(epoch FROM started_at)::bigint FROM @.run"
 		    " WHERE id = $1",
 		    &args, err) < 0)
 		return -1;
-	*ret = pg_rows(r) ? (uint64_t)pg_int(r, 0, 0) : 0;
-	pg_free(r);
+	*ret = (uint64_t)start;
 	return 0;
 }
 
@@ -309,7 +303,6 @@ static int
 register_pooled(struct state *s, const struct run_spec *spec, struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
 
 	if (s->worker)
 		return state_keep_alive(
@@ -319,16 +312,12 @@ register_pooled(struct state *s, const struct run_spec *spec, struct err *err)
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
 	pg_arg_int(&args, POOLED_LEASE_SECONDS);
-	if (state_query(&r, s,
-		    "INSERT INTO @.worker (run_id, os_user, host, os_pid,"
-		    " alive_until) VALUES ($1, $2, $3, $4,"
-		    " pg_catalog.clock_timestamp() +"
-		    " pg_catalog.make_interval(secs => $5)) RETURNING id",
-		    &args, err) < 0)
-		return -1;
-	s->worker = pg_int(r, 0, 0);
-	pg_free(r);
-	return 0;
+	return state_query_int(&s->worker, s,
+		"INSERT INTO @.worker (run_id, os_user, host, os_pid,"
+		" alive_until) VALUES ($1, $2, $3, $4,"
+		" pg_catalog.clock_timestamp() +"
+		" pg_catalog.make_interval(secs => $5)) RETURNING id",
+		&args, err);
 }
 
 /* What has ended stays so, whoever says otherwise too late. */
@@ -353,7 +342,6 @@ int
 state_register(struct state *s, const struct run_spec *spec, struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
 
 	if (pg_is_pooled(s->pg))
 		return register_pooled(s, spec, err);
@@ -361,16 +349,12 @@ state_register(struct state *s, const struct run_spec *spec, struct err *err)
 	pg_arg_text(&args, spec->os_user);
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
-	if (state_query(&r, s,
-		    "INSERT INTO @.worker (run_id, db_role, os_user, host,"
-		    " os_pid, backend_pid, backend_start)"
-		    " SELECT $1, session_user, $2, $3, $4, a.pid,"
-		    " a.backend_start"
-		    " FROM pg_catalog.pg_stat_get_activity("
-		    "pg_catalog.pg_backend_pid()) AS a RETURNING id",
-		    &args, err) < 0)
-		return -1;
-	s->worker = pg_int(r, 0, 0);
-	pg_free(r);
-	return 0;
+	return state_query_int(&s->worker, s,
+		"INSERT INTO @.worker (run_id, db_role, os_user, host,"
+		" os_pid, backend_pid, backend_start)"
+		" SELECT $1, session_user, $2, $3, $4, a.pid,"
+		" a.backend_start"
+		" FROM pg_catalog.pg_stat_get_activity("
+		"pg_catalog.pg_backend_pid()) AS a RETURNING id",
+		&args, err);
 }

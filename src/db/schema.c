@@ -198,6 +198,19 @@ state_exec(struct state *s, const char *sql, const struct pg_args *args,
 	return state_query(NULL, s, sql, args, err);
 }
 
+int
+state_query_int(int64_t *ret, struct state *s, const char *sql,
+	const struct pg_args *args, struct err *err)
+{
+	struct pg_result *r;
+
+	if (state_query(&r, s, sql, args, err) < 0)
+		return -1;
+	*ret = pg_rows(r) ? pg_int(r, 0, 0) : 0;
+	pg_free(r);
+	return 0;
+}
+
 void
 state_arg_selection(
 	struct pg_args *args, struct buf *array, const struct selection *sel)
@@ -286,10 +299,9 @@ find_version(bool *found, int64_t *version, struct state *s, struct err *err)
 	pg_free(r);
 	if (!*found)
 		return 0;
-	if (state_query(&r, s, "SELECT version FROM @.version", NULL, err) < 0)
+	if (state_query_int(
+		    version, s, "SELECT version FROM @.version", NULL, err) < 0)
 		return cannot_read(err);
-	*version = pg_rows(r) ? pg_int(r, 0, 0) : 0;
-	pg_free(r);
 	return 0;
 }
 

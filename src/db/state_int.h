@@ -11,6 +11,9 @@ int state_query(struct pg_result **ret, struct state *s, const char *sql,
 	const struct pg_args *args, struct err *err) MUST_CHECK;
 int state_exec(struct state *s, const char *sql, const struct pg_args *args,
 	struct err *err) MUST_CHECK;
+/* For one that answers with one number: 0 if there is no row. */
+int state_query_int(int64_t *ret, struct state *s, const char *sql,
+	const struct pg_args *args, struct err *err) MUST_CHECK;
 /* Appends sql with @. replaced. */
 void state_text(struct buf *ret, const char *schema, const char *sql);
 

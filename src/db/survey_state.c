@@ -72,13 +72,11 @@ check_version(const struct remarks *to, struct state *s, bool *usable,
 	struct err *err)
 {
 	struct remark about = {.topic = TOPIC_STATE};
-	struct pg_result *r;
 	int64_t version;
 
-	if (state_query(&r, s, "SELECT version FROM @.version", NULL, err) < 0)
+	if (state_query_int(&version, s, "SELECT version FROM @.version", NULL,
+		    err) < 0)
 		return -1;
-	version = pg_rows(r) ? pg_int(r, 0, 0) : 0;
-	pg_free(r);
 	if (state_check_version(s, version, err) == 0)
 		return 0;
 	*usable = false;

@@ -109,6 +109,26 @@ text_tells_what_was_found_and_done(void **state)
 }
 
 static void
+each_key_has_the_days_of_its_oldest_and_newest_token(void **state)
+{
+	struct facts *f = *state;
+	struct judgement j = {
+		.verdict = VERDICT_OLD, .key = 0, .timed = true, .time = 86399};
+
+	tally_number(f->outcome.tally[0], "key", "k2", 3);
+	tally_judged(f->outcome.tally[0], &j, &f->ring);
+	j.time = 1700000000;
+	tally_judged(f->outcome.tally[0], &j, &f->ring);
+	report_rotate_text(&f->text, &f->outcome, &f->o, ERR_NONE);
+	assert_says(f, "  by key: k2 3, k1 2 (1970-01-01 to 2023-11-14)\n");
+	j.time = UINT64_MAX >> 1; /* whatever a token may claim */
+	tally_judged(f->outcome.tally[0], &j, &f->ring);
+	buf_reset(&f->text);
+	report_rotate_text(&f->text, &f->outcome, &f->o, ERR_NONE);
+	assert_says(f, "k1 3 (1970-01-01 to ?)\n");
+}
+
+static void
 each_end_has_its_words(void **state)
 {
 	static const struct {
@@ -185,6 +205,8 @@ main(void)
 		WITH_FACTS(no_name_of_a_database_gets_out_of_its_json_string),
 		WITH_FACTS(no_name_of_a_database_moves_a_terminal),
 		WITH_FACTS(text_tells_what_was_found_and_done),
+		WITH_FACTS(
+			each_key_has_the_days_of_its_oldest_and_newest_token),
 		WITH_FACTS(each_end_has_its_words),
 		WITH_FACTS(the_way_back_names_no_primary),
 		WITH_FACTS(findings_are_counted_in_full_and_listed_in_part),

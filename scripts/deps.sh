@@ -35,6 +35,7 @@ check|python pyflakes|pyflakes3|python3-pyflakes|python-pyflakes|py3-pyflakes|-
 check|command pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
 check|command strace|strace|strace|strace|strace|-
 check|server pgbench|postgresql|postgresql-contrib|postgresql|postgresql|postgresql
+check|command faketime|faketime|libfaketime|libfaketime|libfaketime|libfaketime
 check|command openssl|openssl|openssl|openssl|openssl|openssl@3
 TABLE
 }

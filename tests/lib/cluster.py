@@ -64,6 +64,9 @@ class Cluster:
     """One server with one superuser, postgres. Use it with `with`, or close()
     it; a test that dies in between leaves nothing behind either."""
 
+    # Variables that the server alone has, for a subclass.
+    environment = {}
+
     def __init__(self, fsync=False, start=True, **settings):
         exit_on_sigterm()
         self.bin = binaries()
@@ -96,6 +99,7 @@ class Cluster:
                 [self.bin / "postgres", "-D", self.data, "-k", self.socket],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=die_with_parent, start_new_session=True,
+                env={**os.environ, **self.environment},
                 cwd=self.home, **self._as_account())
         deadline = time.monotonic() + READY_SECONDS
         while not self.answers():

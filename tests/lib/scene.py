@@ -18,8 +18,8 @@ class Scene(unittest.TestCase):
     cluster = None
 
     @classmethod
-    def open(cls, **settings):
-        cls.cluster = Cluster(**settings)
+    def open(cls, cluster=Cluster, **settings):
+        cls.cluster = cluster(**settings)
         unittest.addModuleCleanup(cls.cluster.close)
 
     def setUp(self):

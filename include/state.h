@@ -62,7 +62,10 @@ struct run_spec {
 int state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	struct err *err) MUST_CHECK;
 
-/* Seconds since 1970 at which the run began, by the database's clock. */
+/* Seconds since 1970, by the clock that all hosts share: the database's. */
+int state_clock(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
+
+/* The same when the run began. */
 int state_run_start(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
 
 /* Registers this connection as a worker of the run; sets s->worker. Behind a

@@ -282,6 +282,21 @@ out:
 }
 
 int
+state_clock(uint64_t *ret, struct state *s, struct err *err)
+{
+	struct pg_result *r;
+
+	if (pg_query(&r, s->pg,
+		    "SELECT extract(epoch FROM"
+		    " pg_catalog.clock_timestamp())::bigint",
+		    NULL, err) < 0)
+		return -1;
+	*ret = (uint64_t)pg_int(r, 0, 0);
+	pg_free(r);
+	return 0;
+}
+
+int
 state_run_start(uint64_t *ret, struct state *s, struct err *err)
 {
 	struct pg_args args = {0};

@@ -7,7 +7,6 @@
 #include "log.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* -- setting up ------------------------------------------------------------ */
 
@@ -59,8 +58,6 @@ engine_init(struct engine *e, const struct rotate_options *o)
 	};
 	e->judge = (struct judge_options){
 		.ring = o->job.ring,
-		.now = (uint64_t)time(NULL),
-		.run_start = (uint64_t)time(NULL),
 		.seal = true,
 	};
 }
@@ -155,6 +152,17 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 }
 
 /* -- a run ----------------------------------------------------------------- */
+
+/* This host's clock may be wrong, and a run may have several hosts. */
+static int
+read_clock(struct engine *e, struct state *s, struct err *err)
+{
+	if (state_clock(&e->judge.now, s, err) < 0)
+		return -1;
+	/* Until a run is open that began earlier. */
+	e->judge.run_start = e->judge.now;
+	return 0;
+}
 
 /* Leaves that look clean need no pass; the proof has the last word. */
 static bool *
@@ -272,7 +280,8 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	if (job_connect(&s.pg, &o->job, &e.stop, err) < 0 ||
 		load_catalog(&e, s.pg, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
-			o->lock_timeout_ms, err) < 0)
+			o->lock_timeout_ms, err) < 0 ||
+		read_clock(&e, &s, err) < 0)
 		goto out;
 	status = o->dry_run ? dry_run(ret, &e, s.pg, err)
 			    : real_run(ret, &e, &s, err);

@@ -6,6 +6,7 @@ is as good as any other; and where the server's clock jumps leases end too
 early or too late, which costs time and no row.
 """
 import contextlib
+import datetime
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from torture import Torture, pick  # noqa: E402
-from lib import skew  # noqa: E402
+from lib import oracle, skew  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 
 MINUTES, HOUR, DAY = 300, 3600, 86400
@@ -63,6 +64,34 @@ class Clocks(Torture):
 class Hosts(Clocks):
     ROWS = 12_000  # several chunks
 
+    def late(self, result):
+        return result.column("secret")["counters"].get("late", 0)
+
+    def assertOff(self, result, seconds):
+        """The hazard: by its own account it began at another time."""
+        began = datetime.datetime.fromisoformat(
+            result.report["started"].replace("Z", "+00:00")).timestamp()
+        self.assertLess(abs(began - time.time() - seconds), MINUTES / 2)
+        self.hazard("wrong clocks")
+
+    def test_a_host_whose_clock_is_off_rotates_as_any_other(self):
+        for seconds in (-YEARS, YEARS, *pick(
+                (), (-MINUTES, MINUTES, -DAY, DAY),
+                (-MINUTES, MINUTES, -DAY, DAY))):
+            self.start_anew()
+            env = skew.off(seconds)
+            dry = self.tool.rotate("--dry-run", env=env)
+            result = self.tool.rotate("--max-runtime", "10m", env=env)
+            verified = self.tool.verify(env=env)
+            for one in (dry, result, verified):
+                self.assertExit(0, one)
+                self.assertOff(one, seconds)
+                self.assertLess(one.report["seconds"], one.seconds)
+            for one in (dry, result):
+                self.assertEqual(self.late(one), 0)
+            self.assertOnce(f"{seconds} s off")
+        self.assertHazards(**{"wrong clocks": 6})
+
     def own_chunks(self):
         """How many processes have work of their own just now."""
         return self.value(
@@ -89,6 +118,27 @@ class Hosts(Clocks):
         # Nobody took another's lease for over.
         self.assertEqual(self.fenced(), before)
         self.assertHazards(shared=1)
+
+    def test_what_a_host_ahead_has_sealed_is_not_late_in_the_next_run(self):
+        """What was in the clear gets the time of a clock that all share."""
+        self.sql("TRUNCATE t")
+        self.sql("INSERT INTO t SELECT i, 's3cr3t-canary ' || i"
+                 " FROM generate_series(1, 50) AS i")
+        self.tool.configure(rotate=BATCH,
+                            t={"columns": "secret", "raw": "encrypt"})
+        for turn, seconds in enumerate((YEARS, -YEARS)):
+            self.assertExit(0, self.tool.rotate(env=skew.off(seconds)))
+            for stored, in self.sql("SELECT secret FROM t"):
+                sealed = oracle.read(stored, self.ring).at
+                self.assertLess(abs(sealed - time.time()), MINUTES)
+            self.hazard("sealed", self.value("SELECT count(*) FROM t"))
+            self.tool.set_ring(self.ring.with_primary(f"k{3000 + turn}"))
+            self.ring = self.tool.ring
+            result = self.tool.rotate()
+            self.assertExit(0, result)
+            self.assertEqual(self.late(result), 0)
+            self.sql("UPDATE t SET secret = 's3cr3t-canary ' || id")
+        self.assertHazards(sealed=100)
 
     def test_a_clock_that_jumps_ends_nothing(self):
         clock = skew.Clock(self.folder / "clock")

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lib import zoo  # noqa: E402
-from lib.pgrekey import PROGRAM  # noqa: E402
+from lib.pgrekey import PATIENCE, PROGRAM  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -126,6 +126,52 @@ class Report(Base):
     def test_json_is_all_there_is_on_stdout(self):
         result = self.tool.rotate()
         json.loads(result.out)
+
+
+class Unheard(Base):
+    """Nobody takes what it says. Rows are not to blame."""
+
+    def setUp(self):
+        super().setUp()
+        self.sql("DELETE FROM zoo")
+        self.old = {i: self.ring.seal(zoo.plain(str(i)), "k2023", zoo.THEN)
+                    for i in range(50)}
+        zoo.copy_rows(self.admin, "zoo", ("id", "secret"), self.old.items())
+        self.before = self.snapshot("zoo", "secret")
+
+    def rotate(self, **files):
+        """Its exit status; what is given replaces its standard files."""
+        status = subprocess.run(
+            [PROGRAM, "rotate", "--verbose", "--output", "json", "--config",
+             self.tool.write_config()], timeout=PATIENCE,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+               "stderr": subprocess.DEVNULL, **files}).returncode
+        self.assertRight(self.before, self.snapshot("zoo", "secret"))
+        return status
+
+    def test_a_report_on_a_full_disk_is_exit_4_and_all_is_rotated(self):
+        with open("/dev/full", "wb") as full:
+            self.assertEqual(self.rotate(stdout=full), 4)
+        self.assertEqual(self.sql("SELECT state FROM pgrekey.run"),
+                         [("complete",)])
+        self.assertEqual(self.rotate(), 0)
+
+    def test_a_log_on_a_full_disk_stops_nothing(self):
+        with open("/dev/full", "wb") as full:
+            self.assertEqual(self.rotate(stderr=full), 0)
+
+    def test_a_log_whose_reader_went_away_stops_nothing(self):
+        read, write = os.pipe()
+        os.close(read)
+        with open(write, "wb") as nobody:
+            self.assertEqual(self.rotate(stderr=nobody), 0)
+
+    def test_what_it_says_never_reaches_a_connection(self):
+        """Without standard files the next to be opened would be in their
+        place."""
+        self.assertEqual(self.rotate(
+            stdin=None, stdout=None, stderr=None,
+            preexec_fn=lambda: os.closerange(0, 3)), 0)
 
 
 class Identity(Scene):

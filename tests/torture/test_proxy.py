@@ -65,6 +65,9 @@ class Line(Torture):
                     proxy.struck)
         if first.status not in (0, 4):
             self.fail(f"{fault}: {first}")
+        # It says why, and half a report is none.
+        self.assertEqual(first.out != "", first.status == 0, fault)
+        self.assertEqual(first.status == 4, "connection" in first.err, first)
         self.assertDone(self.tool.rotate(), fault)
         return first
 

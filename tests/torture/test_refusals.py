@@ -1,0 +1,153 @@
+"""A server that fails at what it was asked, once, often or always; limits that
+end sessions; a disk that cannot be trusted."""
+import contextlib
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from test_faults import ROUNDS, ROWS, SUDO, Faults  # noqa: E402
+from torture import Scene, pick  # noqa: E402
+
+PASSING = ("40001", "40P01", "55P03", "57014")
+
+
+def setUpModule():
+    Scene.open(fsync=True, commit_siblings=0, commit_delay=5000)
+
+
+class Refusals(Faults):
+    def errors(self, state):
+        return len(re.findall(rf"(ERROR|FATAL|PANIC):  {state}",
+                              self.cluster.server_log()))
+
+    def count_from_now(self, *states):
+        before = {state: self.errors(state) for state in states}
+
+        def count():
+            for state in states:
+                self.hazard(state, self.errors(state) - before[state])
+        return count
+
+
+class Passing(Refusals):
+    """Raised by a trigger, once per statement: no row is to blame."""
+
+    def refuse(self, state, when):
+        self.sql("CREATE SEQUENCE IF NOT EXISTS storm")
+        self.sql("CREATE OR REPLACE FUNCTION storm() RETURNS trigger"
+                 " LANGUAGE plpgsql AS $$DECLARE n bigint :="
+                 f" nextval('public.storm'); BEGIN IF {when} THEN RAISE 'no'"
+                 f" USING ERRCODE = '{state}'; END IF; RETURN NULL; END$$")
+        self.sql("CREATE OR REPLACE TRIGGER storm BEFORE UPDATE ON t"
+                 " FOR EACH STATEMENT EXECUTE FUNCTION storm()")
+
+    def test_each_is_tried_again_and_costs_no_row(self):
+        for state in PASSING:
+            self.start_anew()
+            self.refuse(state, "n % 5 = 0")
+            count = self.count_from_now(state)
+            self.assertExit(0, self.tool.rotate())
+            count()
+            self.assertOnce(state)
+        self.assertHazards(**dict.fromkeys(PASSING, 3))
+
+    def test_one_that_never_passes_ends_it_and_nothing_is_claimed(self):
+        self.rows = 100
+        self.sql("DELETE FROM origin WHERE id >= %s", self.rows)
+        for state in pick(("40P01",), PASSING, PASSING):
+            self.start_anew()
+            self.refuse(state, "true")
+            count = self.count_from_now(state)
+            run = self.start()
+            self.until(self.is_stuck, "a pass has written nothing")
+            result = run.finish()
+            count()
+            self.assertIn(result.status, (1, 5), result)
+            self.assertFalse(result.report["complete"])
+            self.assertEqual(self.done(), 0)
+            self.sql("DROP TRIGGER storm ON t")
+            self.assertExit(0, self.tool.rotate())
+            self.assertOnce(state)
+        self.assertHazards(**{"40P01": self.rows})
+
+    def is_stuck(self):
+        """Then it has been so for long enough."""
+        if not self.value("SELECT to_regclass('pgrekey.number') IS NOT NULL"):
+            return False
+        return self.sql("UPDATE pgrekey.leaf SET stuck_since = stuck_since"
+                        " - interval '1 h' WHERE stuck_since IS NOT NULL"
+                        " RETURNING 1")
+
+
+class Limits(Refusals):
+    def test_a_server_made_read_only_in_the_middle_ends_it_with_4(self):
+        self.addCleanup(self.read_only, "off")
+        for _ in range(ROUNDS):
+            self.start_anew()
+            count = self.count_from_now("25006")
+            result = self.interrupt("read-only",
+                                    lambda: self.read_only("on"))
+            count()
+            self.assertExit(4, result)
+            self.assertExit(4, self.tool.rotate())
+            self.read_only("off")
+            self.assertExit(0, self.tool.rotate())
+            self.assertOnce("read-only")
+        self.assertHazards(**{"read-only": 1, "25006": 1})
+
+    def read_only(self, value):
+        self.sql(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        self.sql("SELECT pg_reload_conf()")
+        self.until(lambda: self.value(
+            "SHOW default_transaction_read_only") == value, "it is known")
+
+
+class Disk(Refusals):
+    @contextlib.contextmanager
+    def failing(self, call, error):
+        """Sessions that begin now have that call fail, again and again."""
+        tracer = subprocess.Popen(
+            [*SUDO, "strace", "-f", "-o", "/dev/null",
+             "-e", f"trace={call}", "-e",
+             f"inject={call}:error={error}:when=20+", "-p",
+             str(self.cluster.process.pid)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            self.assertIn("attached", tracer.stderr.readline())
+            yield
+        finally:
+            subprocess.run([*SUDO, "kill", str(tracer.pid)],
+                           check=True)
+            tracer.communicate()
+
+    def test_a_disk_that_does_not_keep_what_it_took_costs_no_row(self):
+        """The server believes nothing any more, and recovers by itself. Whose
+        own session saw it ends, as on a full disk."""
+        for _ in range(ROUNDS):
+            self.start_anew()
+            panics = self.panics()
+            with self.failing("fdatasync", "EIO"):
+                run = self.start()
+                self.until(lambda: self.panics() > panics
+                           or not run.running(), "the server gives up")
+                self.hazard("panic", self.panics() > panics)
+            self.until(self.cluster.answers, "it is there again")
+            self.admin = self.connect()
+            self.hazard("middle", self.done() < ROWS)
+            result = run.finish()
+            self.assertIn(result.status, (0, 4), result)
+            self.assertEqual("58030" in result.err, result.status == 4)
+            self.assertExit(0, self.tool.rotate())
+            self.assertOnce("fdatasync")
+        self.assertHazards(panic=1, middle=1)
+
+    def panics(self):
+        return self.cluster.server_log().count("PANIC:")
+
+
+if __name__ == "__main__":
+    unittest.main()

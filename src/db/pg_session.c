@@ -18,6 +18,7 @@ static const struct setting always[] = {
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_deferrable", "off"},
 	{"idle_in_transaction_session_timeout", "60s"},
+	{"idle_session_timeout", "0"}, /* paused and in reserve */
 	{"statement_timeout", "0"},
 	{"lock_timeout", "0"},
 	{"client_min_messages", "warning"},

@@ -4,6 +4,7 @@ import contextlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -84,6 +85,25 @@ class Passing(Refusals):
 
 
 class Limits(Refusals):
+    def test_a_limit_for_idle_sessions_ends_none_of_its_own(self):
+        """Those of a run idle while it is paused, or waits for its turn."""
+        self.sql(f"ALTER ROLE postgres IN DATABASE {self.database}"
+                 " SET idle_session_timeout = '700ms'")
+        self.start_anew()
+        run = self.start()
+        self.until(lambda: self.done() > 0 or not run.running(), "it works")
+        self.assertExit(0, self.tool.run("pause"))
+        self.hazard("paused", run.running())
+        count = self.count_from_now("57P05")
+        self.connect()
+        time.sleep(pick(3, 3, 60))
+        count()
+        self.assertEqual(self.hazards["57P05"], 1)  # the one from here
+        self.assertExit(0, self.tool.run("resume"))
+        self.assertExit(0, run.finish())
+        self.assertOnce("idle")
+        self.assertHazards(paused=1)
+
     def test_a_server_made_read_only_in_the_middle_ends_it_with_4(self):
         self.addCleanup(self.read_only, "off")
         for _ in range(ROUNDS):

@@ -284,15 +284,14 @@ out:
 int
 state_clock(uint64_t *ret, struct state *s, struct err *err)
 {
-	struct pg_result *r;
+	int64_t now;
 
-	if (pg_query(&r, s->pg,
+	if (state_query_int(&now, s,
 		    "SELECT extract(epoch FROM"
 		    " pg_catalog.clock_timestamp())::bigint",
 		    NULL, err) < 0)
 		return -1;
-	*ret = (uint64_t)pg_int(r, 0, 0);
-	pg_free(r);
+	*ret = (uint64_t)now;
 	return 0;
 }
 

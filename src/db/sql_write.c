@@ -4,20 +4,13 @@
 #include "quote.h"
 #include "sql_int.h"
 
-/* json and jsonb have no assignment cast from text. Never a cast to
- * varchar(n): that would cut silently. */
+/* A new value as the type of its column: json and jsonb have no assignment
+ * cast from text. Never a cast to varchar(n): that would cut silently. A jsonb
+ * is one already, since add_arrays() makes it. */
 static const char *
 cast_of(enum carrier carrier)
 {
-	switch (carrier) {
-	case CARRIER_TEXT:
-		return "";
-	case CARRIER_JSON:
-		return "::json";
-	case CARRIER_JSONB:
-		return "::jsonb";
-	}
-	return "";
+	return carrier == CARRIER_JSON ? "::json" : "";
 }
 
 /* (t.c is byte for byte what was read), under a name of the batch. The
@@ -73,10 +66,13 @@ add_arrays(struct buf *sql, const struct sql_write *w, const char *batch)
 
 	buf_adds(sql, "ROWS FROM (pg_catalog.unnest($1::tid[])");
 	for (size_t i = 0; i < w->leaf->conf->columns; i++, p += arrays(w)) {
+		bool jsonb = w->leaf->column[i].carrier == CARRIER_JSONB;
+
+		/* Cast here, a jsonb is parsed once, for SET and RETURNING. */
 		buf_addf(sql,
 			", pg_catalog.unnest($%zu::text[])"
-			", pg_catalog.unnest($%zu::text[])",
-			p, p + 1);
+			", pg_catalog.unnest($%zu::text[]%s)",
+			p, p + 1, jsonb ? "::jsonb[]" : "");
 		if (w->marked)
 			buf_addf(sql, ", pg_catalog.unnest($%zu::int8[])",
 				p + 2);
@@ -130,8 +126,7 @@ add_returning(struct buf *sql, const struct sql_write *w)
 
 		if (c->carrier == CARRIER_JSONB)
 			buf_addf(sql,
-				" AND (s.n%zu IS NULL OR %s = s.n%zu::jsonb)"
-				" IS TRUE",
+				" AND (s.n%zu IS NULL OR %s = s.n%zu) IS TRUE",
 				i, c->ref, i);
 		else
 			buf_addf(sql,

@@ -139,6 +139,8 @@ half_a_surrogate_pair_is_kept_as_bytes_that_are_no_text(void **state)
 	assert_string(
 		"\"\\ud800\\ud83d\\ude00\"", "\xed\xa0\x80\xf0\x9f\x98\x80", 7);
 	assert_string("\"\\ud800\\n\"", "\xed\xa0\x80\n", 4);
+	assert_string("\"\\ud800\\ue000\"", "\xed\xa0\x80\xee\x80\x80", 6);
+	assert_string("\"\\udc00\\udc00\"", "\xed\xb0\x80\xed\xb0\x80", 6);
 }
 
 static void

@@ -245,6 +245,36 @@ times_of_tokens_widen_and_survive_a_merge(void **state)
 	tally_column_done(&sum);
 }
 
+static void
+a_label_looks_like_what_its_values_should_be(void **state)
+{
+	static const struct {
+		struct label label;
+		const char *current; /* NULL: plaintext is */
+		enum verdict verdict;
+	} looks[] = {
+		{{LABEL_NULL, NULL, 1}, "k2", VERDICT_NULL},
+		{{LABEL_SEALED, "k2", 10}, "k2", VERDICT_CURRENT},
+		{{LABEL_SEALED, "k1", 100}, "k2", VERDICT_OLD},
+		{{LABEL_SEALED, "k2", 1000}, NULL, VERDICT_OLD},
+		{{LABEL_PLAINTEXT, NULL, 10000}, "k2", VERDICT_PLAINTEXT},
+		{{LABEL_PLAINTEXT, NULL, 100000}, NULL, VERDICT_CURRENT},
+		{{LABEL_RAW, NULL, 1000000}, "k2", VERDICT_RAW},
+		{{LABEL_OTHER, NULL, 10000000}, "k2", VERDICT_FOREIGN},
+	};
+	struct tally_column *c = *state;
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+		assert_int_equal(
+			tally_label(c, &looks[i].label, looks[i].current),
+			looks[i].verdict);
+	assert_int_equal(c->verdict[VERDICT_CURRENT], 100010);
+	assert_int_equal(c->verdict[VERDICT_OLD], 1100);
+	assert_int_equal(tally_scanned(c), 11111111);
+	assert_int_equal(c->keys, 2);
+	assert_int_equal(c->key[0].values, 1010);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -259,6 +289,7 @@ main(void)
 		TEST(numbers_arrive_by_name_and_unknown_ones_are_ignored),
 		TEST(each_and_merge_tell_everything_but_what_passes_did),
 		TEST(times_of_tokens_widen_and_survive_a_merge),
+		TEST(a_label_looks_like_what_its_values_should_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,11 +29,7 @@ turns_of(const struct window *w, size_t per_page)
 	size_t best = TURNS_MIN, n = at_least(w->rows, SHARE_MIN);
 
 	for (size_t turns = TURNS_MIN; turns <= TURNS_MAX; turns++) {
-		size_t first = at_least(per_page, turns);
-
-		if (first < at_least(per_page, best))
-			best = turns;
-		if (100 * first <= GROWTH * per_page) {
+		if (100 * at_least(per_page, turns) <= GROWTH * per_page) {
 			best = turns;
 			break;
 		}

@@ -41,20 +41,33 @@ throttle_done(struct throttle *t)
 	pthread_mutex_destroy(&t->mutex);
 }
 
-static void
-say_change(struct throttle *t, struct state *s, const char *before,
-	const char *now)
+/* Are there signals that somebody wants to be obeyed? */
+static bool
+obeys_signals(const struct pressure *p)
 {
-	struct err ignored;
+	const struct pressure_limits *l = &p->limits;
 
+	return (l->replica_lag_ms > 0 && !p->lag_hidden) || l->slot_bytes > 0 ||
+	       l->dead_rows > 0 || l->query;
+}
+
+/* True if that is another reason than before. */
+static bool
+set_reason(struct throttle *t, const char *now)
+{
+	char before[PRESSURE_REASON];
+
+	pthread_mutex_lock(&t->mutex);
+	memcpy(before, t->reason, sizeof(before));
+	snprintf(t->reason, sizeof(t->reason), "%s", now);
+	pthread_mutex_unlock(&t->mutex);
 	if (!strcmp(before, now))
-		return;
+		return false;
 	if (!before[0])
 		log_info("waiting: %s", now);
 	else if (!now[0])
 		log_info("going on");
-	/* For status; should it fail, the log has it. */
-	(void)!pressure_tell(s, t->spec, now, &ignored);
+	return true;
 }
 
 bool
@@ -68,37 +81,39 @@ throttle_is_due(struct throttle *t)
 	return true;
 }
 
+/* Nobody knows what the signals would say. */
 void
 throttle_blind(struct throttle *t)
 {
-	pthread_mutex_lock(&t->mutex);
-	t->reason[0] = '\0';
-	pthread_mutex_unlock(&t->mutex);
+	(void)set_reason(
+		t, obeys_signals(&t->pressure)
+			   ? "what the server is doing cannot be read: "
+			     "no connection"
+			   : "");
 }
 
 void
 throttle_look(struct throttle *t, struct state *s, const struct selection *sel)
 {
-	char reason[PRESSURE_REASON], before[PRESSURE_REASON];
+	char reason[PRESSURE_REASON];
 	int64_t all = t->workers;
 	struct err ignored;
 
-	if (pressure_look(reason, &t->pressure, s, sel, &ignored) < 0) {
+	if (pressure_look(reason, &t->pressure, s, sel, &ignored) < 0 ||
+		(t->max_rows_per_second > 0 &&
+			pressure_workers(&all, s, &ignored) < 0)) {
 		throttle_blind(t);
 		return;
 	}
-	if (t->max_rows_per_second > 0 &&
-		pressure_workers(&all, s, &ignored) < 0)
-		return;
 	if (all < t->workers)
 		all = t->workers;
 	pthread_mutex_lock(&t->mutex);
-	memcpy(before, t->reason, sizeof(before));
-	memcpy(t->reason, reason, sizeof(t->reason));
 	t->rate = (double)t->max_rows_per_second * (double)t->workers /
 		  (double)all;
 	pthread_mutex_unlock(&t->mutex);
-	say_change(t, s, before, reason);
+	/* For status; should it fail, the log has it. */
+	if (set_reason(t, reason))
+		(void)!pressure_tell(s, t->spec, reason, &ignored);
 }
 
 void

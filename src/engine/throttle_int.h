@@ -38,8 +38,8 @@ int throttle_begin(
 	struct throttle *t, struct state *s, struct err *err) MUST_CHECK;
 
 /* The watching thread, whose connection s is: is it time to look again? Then
- * it looks, or, without a connection, lets the workers find out by
- * themselves. */
+ * it looks. Without a connection the workers wait, if there are signals that
+ * they are to obey. */
 bool throttle_is_due(struct throttle *t);
 void throttle_blind(struct throttle *t);
 void throttle_look(

@@ -1,4 +1,5 @@
 """Gentle: rotate waits where it is asked to, says why, and goes on."""
+import contextlib
 import sys
 import time
 import unittest
@@ -116,12 +117,50 @@ class Query(Base):
         self.slow(throttle_query="SELECT yes FROM busy")
         run = self.start(patience=60)
         self.holds("throttle_query")
-        lost = self.sql(
+        self.assertTrue(self.end_main())
+        self.sql("UPDATE busy SET yes = false")
+        self.goes_on(run)
+
+    @contextlib.contextmanager
+    def without_main(self):
+        """The session that looks has ended, and no other one may begin; those
+        of the workers are left alone."""
+        elsewhere = self.cluster.connect("postgres")
+        self.addCleanup(elsewhere.close)
+
+        def allow(yes):
+            elsewhere.cursor().execute(
+                f'ALTER DATABASE "{self.database}" ALLOW_CONNECTIONS {yes}')
+        allow("false")
+        try:
+            self.assertTrue(self.end_main())
+            yield
+        finally:
+            allow("true")
+
+    def end_main(self):
+        return self.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
             " datname = current_database() AND application_name LIKE 'pgrekey%'"
             " AND pid NOT IN (SELECT backend_pid FROM pgrekey.worker)")
-        self.assertTrue(lost)
+
+    def test_a_signal_that_cannot_be_read_any_more_holds_the_run(self):
+        self.slow(throttle_query="SELECT yes FROM busy")
+        run = self.start(patience=60)
+        self.holds("throttle_query")
+        seen = self.written()
+        with self.without_main():
+            time.sleep(3)
+            self.assertEqual(self.written(), seen)
         self.sql("UPDATE busy SET yes = false")
+        self.goes_on(run)
+
+    def test_without_signals_nobody_waits_for_one_who_looks(self):
+        self.slow(max_replica_lag="0s")
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        with self.without_main():
+            self.until(lambda: self.written() == self.ROWS, "it goes on")
         self.goes_on(run)
 
     def test_a_query_cannot_write(self):

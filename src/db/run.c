@@ -207,18 +207,21 @@ add_known_keys(struct state *s, const char *keys, struct err *err)
 		&args, err);
 }
 
-/* On joining a run that nobody works on: whoever held rows then is given the
- * same time as anybody else. */
+/* On joining a run that nobody works on: every start has all the passes and
+ * all the patience that the first one had. A run of which only a part is
+ * selected stays open, and is joined for ever. */
 static int
-wait_anew(struct state *s, struct err *err)
+start_anew(struct state *s, struct err *err)
 {
 	struct pg_args args = {0};
 
 	pg_arg_int(&args, s->run);
 	return state_exec(s,
 		"UPDATE @.leaf SET stuck_since = NULL, not_before = NULL,"
-		" fruitless = 0 WHERE run_id = $1 AND (stuck_since IS NOT NULL"
-		" OR fruitless > 0) AND NOT EXISTS (SELECT FROM @.worker AS w"
+		" fruitless = 0, passes_wrote = 0, pass_refused = 0, state ="
+		" CASE WHEN state = 'exhausted' OR state = 'settled' AND"
+		" pass_refused > 0 THEN 'dirty' ELSE state END"
+		" WHERE run_id = $1 AND NOT EXISTS (SELECT FROM @.worker AS w"
 		" WHERE w.run_id = $1 AND " WORKER_ALIVE ")",
 		&args, err);
 }
@@ -270,7 +273,7 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	if ((*joined ? add_known_keys(s, buf_str(&keys), err)
 		     : insert_run(s, spec, buf_str(&keys), err)) < 0)
 		goto out;
-	if ((*joined && wait_anew(s, err) < 0) ||
+	if ((*joined && start_anew(s, err) < 0) ||
 		insert_leaves(s, spec->catalog, err) < 0)
 		goto out;
 	rc = state_exec(s, "COMMIT", NULL, err);

@@ -72,6 +72,44 @@ class Waiting(Base):
         self.assertEqual(self.written(), 50)
 
 
+class Open(Base):
+    """A run of which only a part is selected stays open."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill(10)
+        self.sql("CREATE TABLE other (id int PRIMARY KEY, secret text)")
+        self.tool.configure(rotate={"max_passes": 2}, t={"columns": "secret"},
+                            other={"columns": "secret"})
+
+    def rotates(self):
+        self.until_alone()  # else it joins those that are about to end
+        self.assertExit(0, self.tool.rotate("--only", "t"))
+        self.assertEqual(self.left(), 0)
+
+    def left(self):
+        return self.value("SELECT count(*) FROM t") - self.written()
+
+    def test_each_start_has_all_the_passes(self):
+        self.rotates()
+        for night in range(4):
+            self.sql("INSERT INTO t VALUES (%s, %s)", 100 + night,
+                     self.old(night))
+            self.rotates()
+        self.assertEqual(self.value("SELECT count(*) FROM pgrekey.run"), 1)
+
+    def test_each_start_tries_what_the_server_refused(self):
+        self.sql("ALTER TABLE t ADD CONSTRAINT no CHECK"
+                 " (id <> 5 OR secret LIKE 'enc:fernet:k2023:%')")
+        for _ in range(2):
+            self.assertExit(1, self.tool.rotate("--only", "t"))
+            self.assertEqual(self.left(), 1)
+        self.sql("ALTER TABLE t DROP CONSTRAINT no")
+        self.rotates()
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.value("SELECT count(*) FROM pgrekey.run"), 1)
+
+
 class Superseded(Base):
     ROWS = scaled(20_000, 15_000)
 

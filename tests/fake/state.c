@@ -45,6 +45,30 @@ state_prepare(struct state *s, struct err *err)
 	return fake_leave(s->pg, err);
 }
 
+static bool
+is_deserted(void)
+{
+	for (int64_t i = 1; i <= fake.workers; i++) {
+		if (fake_alive(i))
+			return false;
+	}
+	return true;
+}
+
+static void
+start_anew(struct fake_run *r)
+{
+	for (size_t i = 0; i < FAKE_TABLES; i++) {
+		struct fake_leaf *l = &r->leaf[i];
+
+		if (l->state == LEAF_EXHAUSTED ||
+			(l->state == LEAF_SETTLED && l->pass_refused > 0))
+			l->state = LEAF_DIRTY;
+		l->stuck_since = l->not_before = 0;
+		l->fruitless = l->passes_wrote = l->pass_refused = 0;
+	}
+}
+
 /* Runs to another target are not the business of these tests. */
 int
 state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
@@ -65,6 +89,8 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 			.exit = -1,
 		};
 	}
+	if (*joined && is_deserted())
+		start_anew(r);
 	s->run = fake.runs;
 	return fake_leave(s->pg, err);
 }

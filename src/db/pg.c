@@ -150,6 +150,26 @@ pg_unwrap(bool wrapped, struct pg *pg, struct err *err)
 	return wrapped ? pg_exec(pg, "COMMIT", err) : 0;
 }
 
+/* The answer to a single statement. What only its commit finds, such as a
+ * deferred trigger's refusal, comes behind an answer that was good. */
+static int
+receive_one(PGresult **ret, struct pg *pg, struct err *err)
+{
+	PGresult *answer = PQgetResult(pg->conn), *more = NULL;
+
+	if (answer && pg_is_good(answer)) {
+		more = PQgetResult(pg->conn);
+		if (!more) {
+			*ret = answer;
+			return 0;
+		}
+	}
+	pg_fail_result(pg, more ? more : answer, false, err);
+	PQclear(more);
+	PQclear(answer);
+	return -1;
+}
+
 int
 pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	const struct pg_args *args, struct err *err)
@@ -161,15 +181,10 @@ pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 		return -1;
 	if (!pg_send_one(pg, sql, args, 0))
 		return pg_fail_lost(pg, err);
-	r = PQgetResult(pg->conn);
-	if (!r || !pg_is_good(r)) {
-		pg_fail_result(pg, r, false, err);
-		PQclear(r);
+	if (receive_one(&r, pg, err) < 0) {
 		pg_rollback(pg);
 		return -1;
 	}
-	while (PQgetResult(pg->conn))
-		; /* a single statement: only the closing NULL */
 	if (pg_unwrap(wrapped, pg, err) < 0) {
 		PQclear(r);
 		return -1;

@@ -264,6 +264,24 @@ class Nested(Base):
         self.assertEqual((seen.value, seen.key), (b'{"a":1}', "k2025"))
 
 
+class Stored(Base):
+    def test_a_finding_that_is_refused_at_commit_is_stored_once_more(self):
+        self.put("in the clear")
+        self.tool.configure(zoo={"columns": "secret"})
+        self.assertExit(0, self.tool.run("init"))
+        self.sql("CREATE SEQUENCE tries")
+        self.sql("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$ BEGIN IF nextval('public.tries') = 1 THEN"
+                 " RAISE serialization_failure; END IF; RETURN NULL; END $$")
+        self.sql("CREATE CONSTRAINT TRIGGER no AFTER INSERT ON pgrekey.finding"
+                 " DEFERRABLE INITIALLY DEFERRED"
+                 " FOR EACH ROW EXECUTE FUNCTION no()")
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertEqual(self.listed(result), [(1, "raw")])
+        self.assertEqual(self.value("SELECT last_value FROM tries"), 2)
+
+
 class Vectors(Base):
     """The token vectors, each in an envelope of its own in the database."""
 

@@ -24,12 +24,12 @@ remember_refused(struct worker *w, struct tid tid)
 
 /* What is said about a row. */
 struct about {
-	const char *verdict; /* NULL: what the judge says */
+	bool nested; /* what will be current hides an envelope */
 	const char *reason;
 	char *identity;
 };
 
-/* Stores a finding for each column of the row that was to be rewritten. */
+/* Stores a finding for each column of the row that it is about. */
 static int
 find_row(struct worker *w, const struct window *win, size_t row,
 	const struct about *about, struct err *err)
@@ -53,10 +53,9 @@ find_row(struct worker *w, const struct window *win, size_t row,
 			    leaf->column[i].carrier,
 			    window_value(win, &cell[i]), err) < 0)
 			return -1;
-		if (!j.rewrite)
-			continue;
-		f.verdict = about->verdict ? about->verdict
-					   : verdict_name(j.verdict);
+		if (!j.rewrite || (about->nested && !(j.nested && j.blocks)))
+			continue; /* another column's finding */
+		f.verdict = about->nested ? "current" : verdict_name(j.verdict);
 		f.reason = about->reason;
 		if (state_find(&w->state, &f, err) < 0)
 			return -1;
@@ -68,7 +67,7 @@ static int
 refuse_row(struct worker *w, const struct window *win, size_t row,
 	const char *reason, struct err *err)
 {
-	struct about about = {NULL, reason, NULL};
+	struct about about = {false, reason, NULL};
 	int rc = 0;
 
 	if (rows_identity(&about.identity, w->rows, w->pg, win->tid[row], err) <
@@ -293,8 +292,7 @@ static int
 repair_nested(
 	struct worker *w, const struct window *win, size_t row, struct err *err)
 {
-	struct about about = {
-		"current", "holds an envelope of another key", NULL};
+	struct about about = {true, "holds an envelope of another key", NULL};
 	bool nested;
 	int rc = -1;
 

@@ -245,6 +245,17 @@ class Nested(Base):
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.look())
 
+    def test_a_column_beside_a_nested_one_is_not_listed(self):
+        inner = self.ring.seal(zoo.plain("inner"), "k2023", zoo.THEN)
+        self.sql("INSERT INTO zoo VALUES (1, %s, %s)",
+                 self.ring.seal(inner.encode(), "k2024", zoo.THEN),
+                 self.ring.seal(zoo.plain("note"), "k2023", zoo.THEN))
+        self.tool.configure(zoo={"columns": "secret, note"})
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertEqual([f["column"] for f in result.findings], ["secret"])
+        self.assertEqual(self.labels("zoo", "note"), {"k2025": 1})
+
     def test_unwrap_seals_what_is_innermost(self):
         inner = self.ring.seal(zoo.plain("inner"), "k2023", zoo.THEN)
         middle = self.ring.seal(inner.encode(), "k2024", zoo.THEN)

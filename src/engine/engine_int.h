@@ -156,9 +156,10 @@ void worker_done(struct worker *w);
 /* Fence, one snapshot over everything, and what follows from it. */
 int prove(struct worker *w, struct err *err) MUST_CHECK;
 
-/* May the worker write so many rows now? Waits until it may; false when it is
- * to stop or to pause instead. */
-bool worker_may_write(struct worker *w, size_t rows);
+/* May the worker write so many rows now? Waits until it may, and keeps its
+ * chunk meanwhile; *ret is false when it is to stop or to pause instead. */
+int worker_may_write(
+	bool *ret, struct worker *w, size_t rows, struct err *err) MUST_CHECK;
 
 /* -- tend.c: main, meanwhile ----------------------------------------------- */
 

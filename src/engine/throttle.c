@@ -147,9 +147,15 @@ may_go(struct throttle *t, size_t rows)
 	return ret;
 }
 
-void
-throttle_wait(struct throttle *t, struct stop *stop, size_t rows)
+bool
+throttle_wait(struct throttle *t, struct stop *stop, size_t rows, int64_t ms)
 {
-	while (!may_go(t, rows) && !stop_requested(stop))
+	int64_t until = clock_ms() + ms;
+
+	while (!may_go(t, rows)) {
+		if (stop_requested(stop) || clock_ms() >= until)
+			return false;
 		stop_sleep(stop, NAP_MS);
+	}
+	return true;
 }

@@ -48,7 +48,9 @@ void throttle_look(
 /* Why the workers wait, or "". */
 void throttle_reason(char ret[PRESSURE_REASON], struct throttle *t);
 
-/* Returns when rows may be written, or when it is time to stop. */
-void throttle_wait(struct throttle *t, struct stop *stop, size_t rows);
+/* True when rows may be written; false when they may not for so long, or when
+ * it is time to stop. */
+bool throttle_wait(struct throttle *t, struct stop *stop, size_t rows,
+	int64_t ms) MUST_CHECK;
 
 #endif

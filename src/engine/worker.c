@@ -11,6 +11,7 @@
 #define NAP_MS 200
 #define PAUSE_NAP_MS 1000
 #define RETRIES 20
+#define RENEW_MS (1000 * LEASE_SECONDS / 6)
 
 int
 worker_init(struct worker *w, struct engine *e, struct err *err)
@@ -177,12 +178,31 @@ turn(bool *waited, struct worker *w, struct err *err)
 	return wait_for_resume(w, err);
 }
 
-bool
-worker_may_write(struct worker *w, size_t rows)
+/* Nothing has happened to the chunk but time. */
+static int
+renew_lease(struct worker *w, struct err *err)
 {
-	if (!worker_yields(w))
-		throttle_wait(&w->e->throttle, &w->e->stop, rows);
-	return !worker_yields(w);
+	struct chunk_counts none = {
+		.columns = rows_leaf(w->rows)->conf->columns};
+
+	return state_advance(
+		&w->state, &w->chunk, &none, w->chunk.pos, false, err);
+}
+
+int
+worker_may_write(bool *ret, struct worker *w, size_t rows, struct err *err)
+{
+	struct engine *e = w->e;
+
+	*ret = false;
+	while (!worker_yields(w) && !*ret) {
+		*ret = throttle_wait(&e->throttle, &e->stop, rows, RENEW_MS);
+		if (!*ret && !stop_requested(&e->stop) &&
+			renew_lease(w, err) < 0)
+			return -1;
+	}
+	*ret = *ret && !worker_yields(w);
+	return 0;
 }
 
 /* Is it worth another turn? Sleeps before saying so. */

@@ -301,7 +301,7 @@ write_batches(struct worker *w, struct deal *d, struct err *err)
 	struct flight flight[2] = {
 		{.batch = &w->batch[0]}, {.batch = &w->batch[1]}};
 	struct err made = {0};
-	bool more;
+	bool more, may;
 	int which = 0, rc;
 
 	if (make_batch(&more, w, d, &flight[0], err) < 0)
@@ -309,7 +309,9 @@ write_batches(struct worker *w, struct deal *d, struct err *err)
 	while (more) {
 		struct flight *now = &flight[which], *next = &flight[!which];
 
-		if (!worker_may_write(w, now->batch->rows))
+		if (worker_may_write(&may, w, now->batch->rows, err) < 0)
+			return -1;
+		if (!may)
 			return 0; /* the group is not whole */
 		if (take_off(w, now, err) < 0)
 			return -1;

@@ -106,6 +106,16 @@ class Query(Base):
         self.assertIn("waiting: throttle_query", result.err)
         self.assertIn("going on", result.err)
 
+    def test_who_waits_keeps_its_chunk(self):
+        lease = "SELECT max(lease_until) FROM pgrekey.chunk"
+        self.slow(throttle_query="SELECT yes FROM busy", chunk_bytes="1MiB")
+        run = self.start()
+        self.holds("throttle_query")
+        before = self.value(lease)
+        self.until(lambda: self.value(lease) > before, "a lease is renewed")
+        self.sql("UPDATE busy SET yes = false")
+        self.goes_on(run)
+
     def test_a_query_that_fails_holds_the_run(self):
         self.slow(throttle_query="SELECT 1 / (1 - yes::int) > 1 FROM busy")
         run = self.start()

@@ -17,7 +17,7 @@ int snapshot_take(
 int snapshot_share(struct pg *pg, const char *id, struct err *err) MUST_CHECK;
 /* To be asked behind a look at the leaf, whose lock it needs: was that the leaf
  * of the snapshot? TRUNCATE, and ALTER TABLE where it rewrites, leave nothing
- * for older snapshots to see. */
+ * for older snapshots to see; nor does a younger table that took its name. */
 int snapshot_shows(bool *ret, struct pg *pg, const struct leaf *leaf,
 	struct err *err) MUST_CHECK;
 

@@ -17,7 +17,9 @@ snapshot_take(char id[SNAPSHOT_ID], struct pg *pg, struct err *err)
 	return 0;
 }
 
-/* pg_class is as the snapshot has it; the function knows better. */
+/* pg_class is as the snapshot has it; the functions know better. The look
+ * locked what it found by name: until the transaction ends, that keeps both its
+ * file and its name. */
 int
 snapshot_shows(
 	bool *ret, struct pg *pg, const struct leaf *leaf, struct err *err)
@@ -26,10 +28,11 @@ snapshot_shows(
 	struct pg_result *r;
 
 	pg_arg_int(&args, leaf->oid);
+	pg_arg_text(&args, leaf->sql_name);
 	if (pg_query(&r, pg,
 		    "SELECT c.relfilenode = pg_catalog.pg_relation_filenode("
-		    "c.oid) FROM pg_catalog.pg_class AS c"
-		    " WHERE c.oid = $1::oid",
+		    "c.oid) AND c.oid = pg_catalog.to_regclass($2)::oid"
+		    " FROM pg_catalog.pg_class AS c WHERE c.oid = $1::oid",
 		    &args, err) < 0)
 		return -1;
 	*ret = pg_rows(r) > 0 && !pg_is_null(r, 0, 0) && pg_bool(r, 0, 0);

@@ -144,8 +144,8 @@ verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
 	if (shown)
 		return 0;
 	err_set(err, ERR_DB,
-		"%s was rewritten or truncated behind the snapshot, which "
-		"shows it empty now",
+		"%s was rewritten, truncated or replaced behind the snapshot, "
+		"which shows it empty now",
 		leaf->name);
 	return err_hint(err, "run it again");
 }

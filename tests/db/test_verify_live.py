@@ -281,6 +281,37 @@ class Snapshot(Base):
         self.assertExit(0, run.finish())
         self.assertEqual(set(self.labels("p", "secret")), {"k2025"})
 
+    def swap(self):
+        """What p1 names from now on is younger than any snapshot."""
+        self.sql("BEGIN; ALTER TABLE p1 RENAME TO p2;"
+                 " CREATE TABLE p1 (id int, secret text, part int); COMMIT")
+
+    def test_a_table_that_took_the_name_of_another_is_not_that_one(self):
+        for how in ((), ("--quick",)):
+            with self.subTest(how):
+                with self.gate():
+                    run = self.verify_until(self.waits_at_gate, *how,
+                                            "--workers", 1)
+                    self.swap()
+                result = run.finish()
+                self.assertExit(4, result)
+                self.assertIn("public.p1 was rewritten, truncated or"
+                              " replaced", result.err)
+                self.sql("DROP TABLE p1; ALTER TABLE p2 RENAME TO p1")
+        self.assertExit(1, self.tool.verify())
+
+    def test_neither_is_it_for_the_proof_of_rotate_which_lists_anew(self):
+        self.assertExit(0, self.tool.rotate())
+        writer = self.writer("INSERT INTO p VALUES (200, %(old)s, 1)")
+        run = self.start("--wait", "60s", "--workers", 1)
+        self.until(self.asks_for_locks, "rotate waits for the writer")
+        with self.gate():
+            writer.commit()
+            self.until(self.waits_at_gate, "the proof is under way")
+            self.swap()
+        self.assertExit(0, run.finish())
+        self.assertEqual(set(self.labels("p", "secret")), {"k2025"})
+
     def test_a_reader_that_is_done_holds_up_nobody(self):
         with self.gate():
             run = self.verify_until(self.waits_at_gate, "--workers", 2)

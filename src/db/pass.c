@@ -25,27 +25,30 @@ state_settle(struct state *s, uint32_t leaf, struct err *err)
 }
 
 /* Adds the sums of a pass to the leaf's own, element by element. */
-#define ADD(column)                                                    \
-	", " column                                                    \
-	" = coalesce((SELECT pg_catalog.array_agg(x.a ORDER BY x.o)"   \
-	" FROM (SELECT u.o, l." column "[u.o] + sum(u.v)::bigint AS a" \
-	" FROM @.chunk AS c CROSS JOIN LATERAL"                        \
-	" pg_catalog.unnest(c." column ") WITH ORDINALITY AS u(v, o)"  \
-	" WHERE c.run_id = l.run_id AND c.leaf = l.leaf"               \
+#define ADD(column)                                                   \
+	", " column                                                   \
+	" = coalesce((SELECT pg_catalog.array_agg(x.a ORDER BY x.o)"  \
+	" FROM (SELECT u.o, l." column                                \
+	"[u.o] + pg_catalog.sum(u.v)::bigint AS a"                    \
+	" FROM @.chunk AS c CROSS JOIN LATERAL"                       \
+	" pg_catalog.unnest(c." column ") WITH ORDINALITY AS u(v, o)" \
+	" WHERE c.run_id = l.run_id AND c.leaf = l.leaf"              \
 	" GROUP BY u.o) AS x), l." column ")"
 
 /* Closes the pass of every walked leaf whose chunks are all done. A table that
  * was rewritten meanwhile (VACUUM FULL, CLUSTER) makes the pass void. */
 #define FOLD_OVER                                                            \
 	"WITH over AS (SELECT l.leaf,"                                       \
-	" coalesce(sum(c.rows_left), 0)::bigint AS rows_left,"               \
-	" coalesce(sum(c.rows_locked), 0)::bigint AS locked,"                \
-	" coalesce(sum(c.rows_refused), 0)::bigint AS refused,"              \
-	" coalesce(sum((SELECT sum(v) FROM pg_catalog.unnest(c.rewritten)"   \
+	" coalesce(pg_catalog.sum(c.rows_left), 0)::bigint AS rows_left,"    \
+	" coalesce(pg_catalog.sum(c.rows_locked), 0)::bigint AS locked,"     \
+	" coalesce(pg_catalog.sum(c.rows_refused), 0)::bigint AS refused,"   \
+	" coalesce(pg_catalog.sum((SELECT pg_catalog.sum(v) FROM "           \
+	"pg_catalog.unnest(c.rewritten)"                                     \
 	"  AS v)), 0)::bigint AS wrote"                                      \
 	" FROM @.leaf AS l LEFT JOIN @.chunk AS c USING (run_id, leaf)"      \
 	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'walking'" \
-	" GROUP BY l.leaf HAVING count(*) FILTER (WHERE c.state <> 'done')"  \
+	" GROUP BY l.leaf HAVING pg_catalog.count(*) FILTER (WHERE c.state " \
+	"<> 'done')"                                                         \
 	" = 0), "
 #define FOLD_SUMS        \
 	ADD("rewritten") \
@@ -59,7 +62,8 @@ state_settle(struct state *s, uint32_t leaf, struct err *err)
 	" fruitless = CASE WHEN o.wrote > 0 THEN 0 ELSE l.fruitless + 1 END," \
 	" not_before = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"        \
 	"  pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs =>"   \
-	"  least(30, 0.25 * 2 ^ least(l.fruitless, 10))) END,"                \
+	"  least(30, 0.25::float8 * pg_catalog.power(2,"                      \
+	"  least(l.fruitless, 10)))) END,"                                    \
 	" stuck_since = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"       \
 	"  coalesce(l.stuck_since, pg_catalog.clock_timestamp()) END,"        \
 	" state = CASE"                                                       \
@@ -106,11 +110,12 @@ static const char plan_sql[] =
 	" 0, (c.blocks + c.size - 1) / c.size - 1) AS g";
 
 static const char look_sql[] =
-	"SELECT (SELECT count(*) FROM @.chunk AS c WHERE c.run_id = $1 AND"
+	"SELECT (SELECT pg_catalog.count(*) FROM @.chunk AS c WHERE c.run_id = "
+	"$1 AND"
 	" c.leaf = ANY ($2) AND c.state <> 'done'),"
-	" count(*) FILTER (WHERE l.state = 'walking'),"
-	" count(*) FILTER (WHERE l.state = 'dirty'),"
-	" coalesce(bool_or(l.state = 'dirty' AND l.stuck_since <"
+	" pg_catalog.count(*) FILTER (WHERE l.state = 'walking'),"
+	" pg_catalog.count(*) FILTER (WHERE l.state = 'dirty'),"
+	" coalesce(pg_catalog.bool_or(l.state = 'dirty' AND l.stuck_since <"
 	"  pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs =>"
 	"  $3)), false)"
 	" FROM @.leaf AS l WHERE l.run_id = $1 AND l.leaf = ANY ($2)";
@@ -217,7 +222,8 @@ count_todo(int64_t *ret, struct state *s, struct buf *array, struct err *err)
 	pg_arg_int(&args, s->run);
 	pg_arg_binary(&args, PG_INT8_ARRAY, buf_slice(array));
 	return state_query_int(ret, s,
-		"SELECT count(*) FROM @.chunk WHERE run_id = $1 AND"
+		"SELECT pg_catalog.count(*) FROM @.chunk WHERE"
+		" run_id = $1 AND"
 		" leaf = ANY ($2) AND state = 'todo'",
 		&args, err);
 }

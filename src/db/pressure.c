@@ -6,26 +6,29 @@
 
 /* Without pg_monitor the rows are there, but their columns are NULL. */
 static const char lag_hidden_sql[] =
-	"SELECT count(*) > 0 AND bool_and(r.state IS NULL)"
+	"SELECT pg_catalog.count(*) > 0 AND pg_catalog.bool_and(r.state IS "
+	"NULL)"
 	" FROM pg_catalog.pg_stat_replication AS r";
 
-static const char lag_sql[] =
-	"SELECT coalesce(max(extract(epoch FROM r.replay_lag)), 0)::bigint"
-	" FROM pg_catalog.pg_stat_replication AS r";
+static const char lag_sql[] = "SELECT coalesce(pg_catalog.max(extract(epoch "
+			      "FROM r.replay_lag)), 0)::bigint"
+			      " FROM pg_catalog.pg_stat_replication AS r";
 
 static const char slots_sql[] =
-	"SELECT coalesce(max(pg_catalog.pg_wal_lsn_diff("
+	"SELECT coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff("
 	"pg_catalog.pg_current_wal_insert_lsn(), s.restart_lsn)), 0)::bigint"
 	" FROM pg_catalog.pg_replication_slots AS s";
 
-static const char dead_sql[] = "SELECT coalesce(sum(t.n_dead_tup), 0)::bigint"
-			       " FROM pg_catalog.pg_stat_all_tables AS t"
-			       " WHERE t.relid::bigint = ANY ($1)";
+static const char dead_sql[] =
+	"SELECT coalesce(pg_catalog.sum(t.n_dead_tup), 0)::bigint"
+	" FROM pg_catalog.pg_stat_all_tables AS t"
+	" WHERE t.relid::bigint = ANY ($1)";
 
 /* Waits that are over with our batch are normal; who waits while we ask does
  * so for longer than one look. */
 static const char blocked_sql[] =
-	"SELECT count(*) FROM pg_catalog.pg_locks AS l WHERE NOT l.granted AND"
+	"SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks AS l WHERE NOT "
+	"l.granted AND"
 	" EXISTS (SELECT FROM pg_catalog.unnest("
 	"pg_catalog.pg_blocking_pids(l.pid)) AS b(pid) JOIN @.worker AS w"
 	" ON w.backend_pid = b.pid WHERE w.run_id = $1)";
@@ -211,7 +214,8 @@ pressure_workers(int64_t *ret, struct state *s, struct err *err)
 
 	pg_arg_int(&args, s->run);
 	if (ask(ret, s,
-		    "SELECT count(*) FROM @.worker AS w WHERE w.run_id = $1"
+		    "SELECT pg_catalog.count(*) FROM @.worker AS w WHERE "
+		    "w.run_id = $1"
 		    " AND " WORKER_ALIVE,
 		    &args, err) < 0)
 		return -1;

@@ -218,7 +218,7 @@ state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
 	pg_arg_int(&args, s->run);
 	state_arg_selection(&args, &array, sel);
 	rc = state_query_int(ret, s,
-		"SELECT count(*) FROM @.finding WHERE run_id = $1"
+		"SELECT pg_catalog.count(*) FROM @.finding WHERE run_id = $1"
 		" AND leaf = ANY ($2) AND by_pass AND verdict = 'current'",
 		&args, err);
 	buf_done(&array);
@@ -254,15 +254,19 @@ static const char progress_sql[] =
 	" coalesce(l.blocks, 0) - coalesce(c.open, 0),"
 	" coalesce(l.wrote, 0) + coalesce(c.wrote, 0), coalesce(c.name, ''),"
 	" " PAUSED_WHY " FROM @.run AS r CROSS JOIN LATERAL"
-	" (SELECT max(pass) AS pass,"
-	"  sum(blocks) FILTER (WHERE state = 'walking')::bigint AS blocks,"
-	"  sum((SELECT sum(v) FROM pg_catalog.unnest(rewritten) AS v))::bigint"
+	" (SELECT pg_catalog.max(pass) AS pass,"
+	"  pg_catalog.sum(blocks) FILTER (WHERE state = 'walking')::bigint AS "
+	"blocks,"
+	"  pg_catalog.sum((SELECT pg_catalog.sum(v) FROM "
+	"pg_catalog.unnest(rewritten) AS v))::bigint"
 	"  AS wrote FROM @.leaf WHERE run_id = r.id) AS l CROSS JOIN LATERAL"
-	" (SELECT sum(k.hi - k.pos) FILTER (WHERE k.state <> 'done')::bigint"
+	" (SELECT pg_catalog.sum(k.hi - k.pos) FILTER (WHERE k.state <> "
+	"'done')::bigint"
 	"  AS open,"
-	"  sum((SELECT sum(v) FROM pg_catalog.unnest(k.rewritten) AS v))"
+	"  pg_catalog.sum((SELECT pg_catalog.sum(v) FROM "
+	"pg_catalog.unnest(k.rewritten) AS v))"
 	"  ::bigint AS wrote,"
-	"  min(n.name) FILTER (WHERE k.state = 'running') AS name"
+	"  pg_catalog.min(n.name) FILTER (WHERE k.state = 'running') AS name"
 	"  FROM @.chunk AS k JOIN @.leaf AS n USING (run_id, leaf)"
 	"  WHERE k.run_id = r.id) AS c WHERE r.id = $1";
 

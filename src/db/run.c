@@ -70,7 +70,7 @@ check_keys(const struct remarks *to, struct state *s, const char *keys,
 /* Every open run that has to do with ours, and whether anybody works on it. */
 static const char open_sql[] =
 	"SELECT r.id, r.target, r.primary_id, r.host,"
-	" (SELECT count(*) FROM @.worker AS w WHERE w.run_id = r.id "
+	" (SELECT pg_catalog.count(*) FROM @.worker AS w WHERE w.run_id = r.id "
 	"AND " WORKER_ALIVE
 	") FROM @.run AS r WHERE r.state = 'open' AND (r.target = $1"
 	" OR EXISTS (SELECT FROM @.leaf AS l WHERE l.run_id = r.id"

@@ -8,7 +8,9 @@
 /* Workers are listed to that number; who lives comes first. */
 #define WORKERS_MAX "1000"
 
-#define MS(time) "coalesce((extract(epoch FROM " time ") * 1000)::bigint, 0)"
+#define MS(time)                                                        \
+	"coalesce((extract(epoch FROM " time ")::float8 * 1000::float8" \
+	")::bigint, 0)"
 #define STARTED MS("r.started_at")
 #define FINISHED MS("r.finished_at")
 #define NOW MS("pg_catalog.clock_timestamp()")
@@ -16,9 +18,9 @@
 #define BEGAN MS("w.started_at")
 #define SEEN MS("w.seen")
 
-#define SUM(array)                                                    \
-	"coalesce(sum((SELECT sum(v) FROM pg_catalog.unnest(x." array \
-	") AS v)), 0)::bigint AS " array
+#define SUM(array)                                                \
+	"coalesce(pg_catalog.sum((SELECT pg_catalog.sum(v) FROM " \
+	"pg_catalog.unnest(x." array ") AS v)), 0)::bigint AS " array
 #define SUMS SUM("rewritten") ", " SUM("conflict") ", " SUM("deferred")
 
 /* To go back to plaintext, values under the primary are opened, too. */
@@ -28,19 +30,22 @@
 
 /* What the last proof counted and what only findings know, as the report has
  * it; before a proof, what was found so far. */
-#define FINDINGS                                                           \
-	"(SELECT coalesce(sum(n.value), 0) FROM @.number AS n WHERE"       \
-	" n.run_id = r.id AND n.kind = 'counter'"                          \
-	" AND n.name IN ('findings', 'left')) + (SELECT count(*) FROM"     \
-	" @.finding AS f WHERE f.run_id = r.id AND (r.state = 'open' AND"  \
-	" NOT EXISTS (SELECT FROM @.number AS n WHERE n.run_id = r.id) OR" \
+#define FINDINGS                                                              \
+	"(SELECT coalesce(pg_catalog.sum(n.value), 0)::bigint FROM @.number " \
+	"AS n "                                                               \
+	"WHERE"                                                               \
+	" n.run_id = r.id AND n.kind = 'counter'"                             \
+	" AND n.name IN ('findings', 'left')) + (SELECT pg_catalog.count(*) " \
+	"FROM"                                                                \
+	" @.finding AS f WHERE f.run_id = r.id AND (r.state = 'open' AND"     \
+	" NOT EXISTS (SELECT FROM @.number AS n WHERE n.run_id = r.id) OR"    \
 	" f.by_pass AND f.verdict = 'current'))"
 
 /* A pause has the last word; else what the first process says that waits. */
-#define WAITING_WHY                                                   \
-	"CASE WHEN r.paused_at IS NOT NULL OR r.state <> 'open'"      \
-	" THEN " PAUSED_WHY " ELSE coalesce((SELECT min(w.waiting)"   \
-	" FROM @.worker AS w WHERE w.run_id = r.id AND " WORKER_ALIVE \
+#define WAITING_WHY                                                            \
+	"CASE WHEN r.paused_at IS NOT NULL OR r.state <> 'open'"               \
+	" THEN " PAUSED_WHY " ELSE coalesce((SELECT pg_catalog.min(w.waiting)" \
+	" FROM @.worker AS w WHERE w.run_id = r.id AND " WORKER_ALIVE          \
 	"), '') END"
 
 static const char runs_sql[] =
@@ -62,11 +67,13 @@ static const char runs_sql[] =
 	" WHERE $1 OR CASE WHEN $2 > 0 THEN r.id = $2 WHEN $3 IS NOT NULL"
 	" THEN r.id = ANY ($3::bigint[]) ELSE r.state = 'open'"
 	" OR NOT EXISTS (SELECT FROM @.run WHERE state = 'open')"
-	" AND r.id = (SELECT max(id) FROM @.run) END ORDER BY r.id DESC";
+	" AND r.id = (SELECT pg_catalog.max(id) FROM @.run) END ORDER BY r.id "
+	"DESC";
 
 static const char tables_sql[] =
 	"SELECT l.run_id, l.label, l.name, l.state, l.pass, l.blocks,"
-	" l.blocks - coalesce((SELECT sum(c.hi - c.pos) FROM @.chunk AS c"
+	" l.blocks - coalesce((SELECT pg_catalog.sum(c.hi - c.pos) FROM "
+	"@.chunk AS c"
 	"  WHERE c.run_id = l.run_id AND c.leaf = l.leaf"
 	"  AND c.state <> 'done'), 0)::bigint,"
 	" s.rewritten, s.conflict, s.deferred"
@@ -78,10 +85,12 @@ static const char tables_sql[] =
 	" ORDER BY l.run_id DESC, l.label, l.name";
 
 /* A lease is renewed with each batch, so its end tells the last one. */
-#define LAST_LEASES                                                          \
-	"(SELECT k.run_id, k.worker_id, max(k.lease_until) AS lease_until,"  \
-	" min(l.name) FILTER (WHERE k.state = 'running') AS table_name FROM" \
-	" @.chunk AS k JOIN @.leaf AS l USING (run_id, leaf)"                \
+#define LAST_LEASES                                                        \
+	"(SELECT k.run_id, k.worker_id, pg_catalog.max(k.lease_until) AS " \
+	"lease_until,"                                                     \
+	" pg_catalog.min(l.name) FILTER (WHERE k.state = 'running') AS "   \
+	"table_name FROM"                                                  \
+	" @.chunk AS k JOIN @.leaf AS l USING (run_id, leaf)"              \
 	" GROUP BY k.run_id, k.worker_id)"
 
 /* Of backends of other roles only the pid may be seen, and from a standby

@@ -159,15 +159,15 @@ sql_copy(struct buf *sql, const struct sql_view *v,
 void
 sql_count(struct buf *sql, const struct sql_view *v)
 {
-	buf_adds(sql, "SELECT count(*)");
+	buf_adds(sql, "SELECT pg_catalog.count(*)");
 	for (size_t i = 0; i < v->leaf->conf->columns; i++) {
-		buf_addf(sql, ", count(*) - count(%s), ",
+		buf_addf(sql, ", pg_catalog.count(*) - pg_catalog.count(%s), ",
 			v->leaf->column[i].ref);
 		if (v->everything) {
 			buf_adds(sql, "0");
 			continue;
 		}
-		buf_adds(sql, "count(*) FILTER (WHERE ");
+		buf_adds(sql, "pg_catalog.count(*) FILTER (WHERE ");
 		add_current(sql, v, i);
 		buf_adds(sql, ")");
 	}
@@ -196,7 +196,7 @@ void
 sql_labels(struct buf *sql, const struct sql_view *v, size_t column,
 	const struct range *range, size_t ranges)
 {
-	buf_adds(sql, "SELECT x.label, count(*) FROM (");
+	buf_adds(sql, "SELECT x.label, pg_catalog.count(*) FROM (");
 	if (ranges == 0)
 		add_labels(sql, v, column, NULL);
 	for (size_t i = 0; i < ranges; i++) {
@@ -213,7 +213,8 @@ sql_overflow(struct buf *sql, const struct sql_view *v, size_t column)
 
 	if (!c->max_chars || !v->current_key)
 		return false;
-	buf_adds(sql, "SELECT count(*), coalesce(max(n), 0) FROM (SELECT ");
+	buf_adds(sql, "SELECT pg_catalog.count(*), coalesce(pg_catalog.max(n), "
+		      "0) FROM (SELECT ");
 	v->leaf->conf->policy.format->sql_new_length(sql, c->ref,
 		v->current_key, v->leaf->conf->policy.raw == RAW_ENCRYPT);
 	buf_addf(sql, " AS n FROM ONLY %s AS t WHERE NOT ", v->leaf->sql_name);

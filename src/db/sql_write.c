@@ -149,10 +149,12 @@ add_counter(struct buf *sql, const struct sql_write *w, const char *counter,
 {
 	buf_addf(sql, ", %s = ARRAY[", counter);
 	for (size_t i = 0; i < w->leaf->conf->columns; i++) {
-		buf_addf(sql, "%sc.%s[%zu] + (SELECT count(*) FROM u WHERE ",
+		buf_addf(sql,
+			"%sc.%s[%zu] + (SELECT pg_catalog.count(*) FROM u "
+			"WHERE ",
 			i ? ", " : "", counter, i + 1);
 		if (mark)
-			buf_addf(sql, "%s%zu & %u <> 0)", test, i, mark);
+			buf_addf(sql, "%s%zu & %u::int8 <> 0)", test, i, mark);
 		else
 			buf_addf(sql, "%s%zu)", test, i);
 	}
@@ -213,12 +215,15 @@ sql_write(struct buf *sql, const struct sql_write *w)
 	 * the root of a negative number: either way nothing is committed. */
 	buf_addf(sql,
 		" SELECT 1 / %s AS fence,"
-		" pg_catalog.sqrt(- (count(*) FILTER (WHERE same IS NOT TRUE))"
+		" pg_catalog.sqrt(- (pg_catalog.count(*) FILTER (WHERE same IS "
+		"NOT TRUE))"
 		"::float8) AS differs,"
-		" CASE WHEN count(*) = pg_catalog.cardinality($1::tid[])"
+		" CASE WHEN pg_catalog.count(*) = "
+		"pg_catalog.cardinality($1::tid[])"
 		" THEN NULL ELSE coalesce(pg_catalog.array_agg(i), '{}') END"
 		" AS took",
-		w->state_schema ? "(SELECT count(*)::int FROM k)" : "1");
+		w->state_schema ? "(SELECT pg_catalog.count(*)::int FROM k)"
+				: "1");
 	if (w->state_schema)
 		buf_addf(sql,
 			", (SELECT r.paused_at IS NOT NULL FROM %s.run AS r"

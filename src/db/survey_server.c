@@ -66,14 +66,14 @@ enum setting {
 
 /* Free for us: of the server, of the database, of the role; the least. */
 static const char connections_sql[] =
-	"WITH used AS (SELECT count(*) AS here,"
-	" count(*) FILTER (WHERE a.datid = d.oid) AS database,"
-	" count(*) FILTER (WHERE a.usesysid = r.oid) AS role,"
+	"WITH used AS (SELECT pg_catalog.count(*) AS here,"
+	" pg_catalog.count(*) FILTER (WHERE a.datid = d.oid) AS database,"
+	" pg_catalog.count(*) FILTER (WHERE a.usesysid = r.oid) AS role,"
 	" d.datconnlimit, r.rolconnlimit, r.rolsuper"
 	" FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_database d,"
 	" pg_catalog.pg_roles r WHERE d.datname = current_database()"
 	" AND r.rolname = current_user AND a.pid <>"
-	" pg_catalog.pg_backend_pid() AND coalesce(a.datid, 0) <> 0"
+	" pg_catalog.pg_backend_pid() AND coalesce(a.datid, 0) <> 0::oid"
 	" GROUP BY d.datconnlimit, r.rolconnlimit, r.rolsuper) "
 	"SELECT least(pg_catalog.current_setting('max_connections')::int"
 	" - CASE WHEN rolsuper THEN 0 ELSE pg_catalog.current_setting("

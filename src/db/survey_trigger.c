@@ -12,20 +12,21 @@
 	" WHERE a.attrelid = g.tgrelid AND a.attnum > 0"                       \
 	" AND NOT a.attisdropped AND CASE WHEN l.lanname = 'c' THEN"           \
 	" pg_catalog.strpos(pg_catalog.encode(g.tgargs, 'escape'),"            \
-	" a.attname || E'\\\\000') > 0 ELSE p.prosrc ~* ("                     \
+	" a.attname::text || E'\\\\000') > 0 ELSE p.prosrc ~* ("               \
 	"'(^|;|\\mbegin|\\mthen|\\melse|\\mloop)\\s*new\\.\"?' ||"             \
 	" pg_catalog.regexp_replace(a.attname::text, '(\\W)', '\\\\\\1', 'g')" \
 	" || '\"?\\s*:?=') END)"
 
 static const char triggers_sql[] =
-	"SELECT g.tgname, p.proname, g.tgtype & 1 <> 0, g.tgtype & 2 <> 0,"
+	"SELECT g.tgname, p.proname, g.tgtype & 1::int2 <> 0, g.tgtype & "
+	"2::int2 <> 0,"
 	" g.tgqual IS NOT NULL,"
-	" CASE WHEN g.tgtype & 3 = 3 THEN " SETS " END "
+	" CASE WHEN g.tgtype & 3::int2 = 3 THEN " SETS " END "
 	"FROM pg_catalog.pg_trigger g"
 	" JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid"
 	" JOIN pg_catalog.pg_language l ON l.oid = p.prolang "
 	"WHERE g.tgrelid = $1::oid AND NOT g.tgisinternal"
-	" AND g.tgenabled IN ('O', 'A') AND g.tgtype & 16 = 16"
+	" AND g.tgenabled IN ('O', 'A') AND g.tgtype & 16::int2 = 16"
 	/* UPDATE OF other columns does not concern us. */
 	" AND (g.tgattr::text = '' OR EXISTS (SELECT FROM"
 	"  pg_catalog.pg_attribute a WHERE a.attrelid = g.tgrelid"

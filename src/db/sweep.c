@@ -186,7 +186,8 @@ rows_may_be_oversize(
 	pg_arg_int(&args, leaf->oid);
 	if (pg_query(&result, pg,
 		    "SELECT coalesce(pg_catalog.pg_relation_size(nullif("
-		    "c.reltoastrelid, 0)), 0) FROM pg_catalog.pg_class AS c"
+		    "c.reltoastrelid, 0::oid)), 0) FROM pg_catalog.pg_class AS "
+		    "c"
 		    " WHERE c.oid = $1::oid",
 		    &args, err) < 0)
 		return -1;

@@ -30,11 +30,13 @@ json_current(struct buf *sql, const char *column, const char *prefix)
 	buf_adds(&head, JSON_HEAD);
 	buf_adds(&head, prefix);
 	len = head.len;
-	buf_addf(sql, "(starts_with(%s::text COLLATE \"C\", ", column);
+	buf_addf(sql, "(pg_catalog.starts_with(%s::text COLLATE \"C\", ",
+		column);
 	quote_literal(sql, buf_str(&head));
 	buf_addf(sql,
-		") AND strpos(substr(%s::text COLLATE \"C\", %zu), '\"') = "
-		"length(%s::text COLLATE \"C\") - %zu)",
+		") AND pg_catalog.strpos(pg_catalog.substr(%s::text COLLATE "
+		"\"C\", %zu), '\"') = "
+		"pg_catalog.length(%s::text COLLATE \"C\") - %zu)",
 		column, len + 1, column, len + 1);
 	buf_done(&head);
 }
@@ -44,12 +46,12 @@ jsonb_current(struct buf *sql, const char *column, const char *prefix)
 {
 	buf_addf(sql,
 		"CASE WHEN %s IS NULL THEN NULL ELSE "
-		"coalesce(starts_with(%s ->> '" MEMBER "', ",
+		"coalesce(pg_catalog.starts_with(%s ->> '" MEMBER "'::text, ",
 		column, column);
 	quote_literal(sql, prefix);
 	buf_addf(sql,
-		"), false) AND jsonb_build_object('" MEMBER "', %s -> '" MEMBER
-		"') = %s END",
+		"), false) AND pg_catalog.jsonb_build_object('" MEMBER
+		"', %s -> '" MEMBER "'::text) = %s END",
 		column, column);
 }
 
@@ -63,7 +65,8 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
 	current_prefix(&prefix, key_id);
 	switch (carrier) {
 	case CARRIER_TEXT:
-		buf_addf(sql, "starts_with(%s::text COLLATE \"C\", ", column);
+		buf_addf(sql, "pg_catalog.starts_with(%s::text COLLATE \"C\", ",
+			column);
 		quote_literal(sql, buf_str(&prefix));
 		buf_addc(sql, ')');
 		break;
@@ -92,18 +95,21 @@ add_beginning(struct buf *sql, const char *column, enum carrier carrier)
 {
 	switch (carrier) {
 	case CARRIER_TEXT:
-		buf_addf(sql, "substr(%s::text, 1, %d)", column, LABEL_CHARS);
+		buf_addf(sql, "pg_catalog.substr(%s::text, 1, %d)", column,
+			LABEL_CHARS);
 		break;
 	case CARRIER_JSON:
-		buf_addf(sql, "substring(substr(%s::text, 1, %d) FROM ", column,
-			2 * LABEL_CHARS);
+		buf_addf(sql,
+			"substring(pg_catalog.substr(%s::text, 1, %d) FROM ",
+			column, 2 * LABEL_CHARS);
 		quote_literal(sql, json_string);
 		buf_addc(sql, ')');
 		break;
 	case CARRIER_JSONB:
 		buf_addf(sql,
-			"CASE WHEN jsonb_typeof(%s) = 'object' THEN "
-			"substr(%s ->> '" MEMBER "', 1, %d) END",
+			"CASE WHEN pg_catalog.jsonb_typeof(%s) = 'object' THEN "
+			"pg_catalog.substr(%s ->> '" MEMBER
+			"'::text, 1, %d) END",
 			column, column, LABEL_CHARS);
 		break;
 	}
@@ -115,11 +121,13 @@ sentry_sql_label(struct buf *sql, const char *column, enum carrier carrier)
 	buf_addf(sql,
 		"CASE WHEN %s IS NULL THEN NULL ELSE (SELECT CASE"
 		" WHEN v IS NULL THEN '%c'"
-		" WHEN starts_with(v, '" FERNET_MARK
-		"') AND split_part(v, ':', 4) <> ''"
-		" THEN '%c' || split_part(v, ':', 3)"
-		" WHEN starts_with(v, '" PLAINTEXT_MARK "') THEN '%c'"
-		" WHEN starts_with(v, 'enc:') THEN '%c' ELSE '%c' END"
+		" WHEN pg_catalog.starts_with(v, '" FERNET_MARK
+		"') AND pg_catalog.split_part(v, ':', 4) <> ''"
+		" THEN '%c' || pg_catalog.split_part(v, ':', 3)"
+		" WHEN pg_catalog.starts_with(v, '" PLAINTEXT_MARK
+		"') THEN '%c'"
+		" WHEN pg_catalog.starts_with(v, 'enc:') THEN '%c' ELSE '%c' "
+		"END"
 		" FROM (SELECT ",
 		column, FORMAT_LABEL_RAW, FORMAT_LABEL_KEY,
 		FORMAT_LABEL_PLAINTEXT, FORMAT_LABEL_OTHER, FORMAT_LABEL_RAW);
@@ -134,16 +142,21 @@ sentry_sql_candidate(struct buf *sql, const char *column, enum carrier carrier)
 {
 	switch (carrier) {
 	case CARRIER_TEXT:
-		buf_addf(sql, "substr(%s::text, 1, 4) COLLATE \"C\" = 'enc:'",
+		buf_addf(sql,
+			"pg_catalog.substr(%s::text, 1, 4) COLLATE \"C\" = "
+			"'enc:'",
 			column);
 		break;
 	case CARRIER_JSON:
 		buf_addf(sql,
-			"strpos(%s::text COLLATE \"C\", '\"" MEMBER "\"') > 0",
+			"pg_catalog.strpos(%s::text COLLATE \"C\", '\"" MEMBER
+			"\"') > 0",
 			column);
 		break;
 	case CARRIER_JSONB:
-		buf_addf(sql, "starts_with(%s ->> '" MEMBER "', 'enc:')",
+		buf_addf(sql,
+			"pg_catalog.starts_with(%s ->> '" MEMBER
+			"'::text, 'enc:')",
 			column);
 		break;
 	}
@@ -167,12 +180,14 @@ add_resealed_length(struct buf *sql, const char *column, size_t head)
 
 	buf_init(&body, SIZE_MAX);
 	buf_addf(&body,
-		"substr(%s::text COLLATE \"C\", %zu + "
-		"length(split_part(%s::text COLLATE \"C\", ':', 3)))",
+		"pg_catalog.substr(%s::text COLLATE \"C\", %zu + "
+		"pg_catalog.length(pg_catalog.split_part(%s::text COLLATE "
+		"\"C\", ':', 3)))",
 		column, strlen(FERNET_MARK) + 2, column);
 	buf_addf(sql,
-		"%zu + CASE WHEN starts_with(%s, 'gAAAA') THEN "
-		"(length(%s) + 2) / 3 * 4 ELSE length(%s) END",
+		"%zu + CASE WHEN pg_catalog.starts_with(%s, 'gAAAA') THEN "
+		"(pg_catalog.length(%s) + 2) / 3 * 4 ELSE "
+		"pg_catalog.length(%s) END",
 		head, buf_str(&body), buf_str(&body), buf_str(&body));
 	buf_done(&body);
 }
@@ -186,25 +201,28 @@ sentry_sql_new_length(
 
 	buf_init(&bytes, SIZE_MAX);
 	buf_addf(sql,
-		"CASE WHEN starts_with(%s::text COLLATE \"C\", '" FERNET_MARK
-		"') THEN ",
+		"CASE WHEN pg_catalog.starts_with(%s::text COLLATE \"C\", "
+		"'" FERNET_MARK "') THEN ",
 		column);
 	add_resealed_length(sql, column, head);
 	buf_addf(sql,
-		" WHEN starts_with(%s::text COLLATE \"C\", '" PLAINTEXT_MARK
-		"') THEN ",
+		" WHEN pg_catalog.starts_with(%s::text COLLATE \"C\", "
+		"'" PLAINTEXT_MARK "') THEN ",
 		column);
 	buf_addf(&bytes,
-		"(length(rtrim(substr(%s::text COLLATE \"C\", %zu), '=')) * 3 "
+		"(pg_catalog.length(pg_catalog.rtrim(pg_catalog.substr(%s::"
+		"text COLLATE \"C\", %zu), '=')) * 3 "
 		"/ 4)",
 		column, strlen(PLAINTEXT_MARK) + 1);
 	add_sealed_length(sql, buf_str(&bytes), head);
 	if (raw_too) {
 		buf_reset(&bytes);
-		buf_addf(
-			&bytes, "octet_length(%s::text COLLATE \"C\")", column);
+		buf_addf(&bytes,
+			"pg_catalog.octet_length(%s::text COLLATE \"C\")",
+			column);
 		buf_addf(sql,
-			" WHEN NOT starts_with(%s::text COLLATE \"C\", 'enc:') "
+			" WHEN NOT pg_catalog.starts_with(%s::text COLLATE "
+			"\"C\", 'enc:') "
 			"THEN ",
 			column);
 		add_sealed_length(sql, buf_str(&bytes), head);

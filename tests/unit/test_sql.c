@@ -5,7 +5,9 @@
 static const char *const one[] = {"c"};
 static const char *const three[] = {"a", "b", "c"};
 
-#define CURRENT "starts_with(t.\"c\"::text COLLATE \"C\", 'enc:fernet:k2:')"
+#define CURRENT                                                \
+	"pg_catalog.starts_with(t.\"c\"::text COLLATE \"C\", " \
+	"'enc:fernet:k2:')"
 #define RANGE "t.ctid >= '(3,0)'::tid AND t.ctid < '(7,2)'::tid"
 
 static void
@@ -44,8 +46,9 @@ the_way_back_filters_what_is_marked(void **state)
 	scene_columns(s, one, 1);
 	s->view.current_key = NULL;
 	sql_read(&s->sql, &s->view, NULL);
-	assert_has(s, "(NOT starts_with(t.\"c\"::text COLLATE \"C\", "
-		      "'enc:plaintext:'))");
+	assert_has(s,
+		"(NOT pg_catalog.starts_with(t.\"c\"::text COLLATE \"C\", "
+		"'enc:plaintext:'))");
 }
 
 static void
@@ -55,18 +58,21 @@ a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent(void **state)
 
 	scene_columns(s, three, 3);
 	sql_read(&s->sql, &s->view, &s->write.range);
-	assert_has(s, "(NOT starts_with(t.\"a\"::text");
-	assert_has(s, " OR NOT (starts_with(t.\"b\"::text");
+	assert_has(s, "(NOT pg_catalog.starts_with(t.\"a\"::text");
+	assert_has(s, " OR NOT (pg_catalog.starts_with(t.\"b\"::text");
 	assert_has(s, " OR NOT CASE WHEN t.\"c\" IS NULL");
-	assert_has(s, "CASE WHEN starts_with(t.\"a\"::text COLLATE \"C\", "
-		      "'enc:fernet:k2:') THEN NULL WHEN");
+	assert_has(s,
+		"CASE WHEN pg_catalog.starts_with(t.\"a\"::text COLLATE \"C\", "
+		"'enc:fernet:k2:') THEN NULL WHEN");
 	/* octet_length() would detoast a json; not asked where none can be. */
-	assert_lacks(s, "octet_length(t.\"b\"");
+	assert_lacks(s, "pg_catalog.octet_length(t.\"b\"");
 	buf_reset(&s->sql);
 	s->leaf.toasted = true;
 	sql_read(&s->sql, &s->view, NULL);
-	assert_has(s, "octet_length(t.\"b\"::text) > 1000 AND NOT (s");
-	assert_has(s, "octet_length(t.\"c\"::text) > 1000 AND NOT CASE");
+	assert_has(s, "pg_catalog.octet_length(t.\"b\"::text) > 1000 AND NOT "
+		      "(pg_catalog.s");
+	assert_has(s,
+		"pg_catalog.octet_length(t.\"c\"::text) > 1000 AND NOT CASE");
 }
 
 static void
@@ -96,7 +102,8 @@ counting_counts_nulls_and_what_the_label_says(void **state)
 	scene_columns(s, one, 1);
 	sql_count(&s->sql, &s->view);
 	assert_string_equal(buf_str(&s->sql),
-		"SELECT count(*), count(*) - count(t.\"c\"), count(*) FILTER "
+		"SELECT pg_catalog.count(*), pg_catalog.count(*) - "
+		"pg_catalog.count(t.\"c\"), pg_catalog.count(*) FILTER "
 		"(WHERE " CURRENT ") FROM ONLY \"s\".\"T\" AS t WHERE true");
 	buf_reset(&s->sql);
 	s->view.everything = true;
@@ -157,7 +164,7 @@ a_write_compares_bytes_and_sets_nothing_but_the_values(void **state)
 		      "s.o0) IS TRUE RETURNING s.i");
 	assert_lacks(s, "sha256");
 	assert_lacks(s, "FOR ");
-	assert_has(s, "SELECT 1 / (SELECT count(*)::int FROM k)");
+	assert_has(s, "SELECT 1 / (SELECT pg_catalog.count(*)::int FROM k)");
 	/* The checkpoint's parameters come behind the arrays. */
 	assert_has(s, "UPDATE \"pgrekey\".chunk AS c SET pos = greatest("
 		      "c.pos, $4)");

@@ -154,6 +154,14 @@ int state_next(enum step *ret, struct state *s, const struct selection *sel,
 int state_reopen(bool *again, struct state *s, uint32_t leaf, int64_t rows,
 	const struct pass_options *o, struct err *err) MUST_CHECK;
 
+/* The worker still proves. To be said through any connection, often enough for
+ * the lease: a proof may be one statement, and take hours. */
+int state_prove_on(struct state *s, int64_t worker, struct err *err) MUST_CHECK;
+
+/* Begins the transaction in which this worker acts on what it has proven.
+ * ROWS_FENCE if it is not the one that proves any more, or the run is over. */
+int state_prove_conclude(struct state *s, struct err *err) MUST_CHECK;
+
 /* This worker proves no longer. */
 int state_prove_end(struct state *s, struct err *err) MUST_CHECK;
 
@@ -185,7 +193,8 @@ struct number {
 };
 
 /* Replaces the numbers of these leaves and, if exit >= 0, closes the run with
- * that exit status, in one synchronous transaction. */
+ * that exit status, in the transaction of state_prove_conclude(), which is
+ * synchronous then. */
 int state_finish(struct state *s, const struct selection *sel,
 	const struct number *number, size_t count, int exit,
 	struct err *err) MUST_CHECK;
@@ -232,6 +241,7 @@ struct progress {
 	char table[128]; /* one that is being walked, or "" */
 	char state[16];  /* open, complete, ... */
 	char paused[STATE_WHY]; /* why nobody works, or "" */
+	char prover[STATE_WHY]; /* who proves, or "" */
 };
 
 int state_progress(

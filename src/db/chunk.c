@@ -69,6 +69,14 @@ arg_chunk(struct pg_args *args, const struct state *s, const struct chunk *c)
 }
 
 int
+state_fenced(const char *why, struct err *err)
+{
+	err_set(err, ERR_DB, "%s", why);
+	memcpy(err->sqlstate, ROWS_FENCE, sizeof(err->sqlstate));
+	return -1;
+}
+
+int
 state_advance(struct state *s, const struct chunk *c,
 	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err)
@@ -107,9 +115,7 @@ state_advance(struct state *s, const struct chunk *c,
 	pg_free(r);
 	if (ours)
 		return 0;
-	err_set(err, ERR_DB, "the chunk belongs to another worker now");
-	memcpy(err->sqlstate, ROWS_FENCE, sizeof(err->sqlstate));
-	return -1;
+	return state_fenced("the chunk belongs to another worker now", err);
 }
 
 int

@@ -120,11 +120,16 @@ static const char look_sql[] =
 	"  $3)), false)"
 	" FROM @.leaf AS l WHERE l.run_id = $1 AND l.leaf = ANY ($2)";
 
-/* Only one worker proves; should it die, the next one does. */
+/* Only one worker proves; should it die, the next one does. So does one of
+ * another process when nothing was heard of it for a while: its backend may
+ * outlive a host that is frozen. */
 static const char prove_sql[] =
 	"UPDATE @.run AS r SET prover = $2 WHERE r.id = $1 AND (r.prover IS"
 	" NULL OR r.prover = $2 OR NOT EXISTS (SELECT FROM @.worker AS w WHERE"
-	" w.id = r.prover AND " WORKER_ALIVE ")) RETURNING 1";
+	" w.id = r.prover AND (w.seen_at > pg_catalog.clock_timestamp() -"
+	"  pg_catalog.make_interval(secs => $3) OR EXISTS (SELECT FROM"
+	"  @.worker AS me WHERE me.id = $2 AND me.host = w.host"
+	"  AND me.os_pid = w.os_pid)) AND " WORKER_ALIVE ")) RETURNING 1";
 
 static int
 lock_run(bool *open, bool *paused, struct state *s, struct err *err)
@@ -206,6 +211,7 @@ become_prover(enum step *ret, struct state *s, struct err *err)
 
 	pg_arg_int(&args, s->run);
 	pg_arg_int(&args, s->worker);
+	pg_arg_int(&args, LEASE_SECONDS);
 	if (state_query(&r, s, prove_sql, &args, err) < 0)
 		return -1;
 	if (pg_rows(r) == 0)
@@ -287,6 +293,40 @@ state_reopen(bool *again, struct state *s, uint32_t leaf, int64_t rows,
 	*again = pg_rows(r) > 0;
 	pg_free(r);
 	return 0;
+}
+
+int
+state_prove_on(struct state *s, int64_t worker, struct err *err)
+{
+	struct pg_args args = {0};
+
+	pg_arg_int(&args, s->run);
+	pg_arg_int(&args, worker);
+	return state_exec(
+		s, "WITH " SIGN_OF_LIFE " SELECT $1::bigint", &args, err);
+}
+
+int
+state_prove_conclude(struct state *s, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	bool ours;
+
+	pg_arg_int(&args, s->run);
+	pg_arg_int(&args, s->worker);
+	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
+		state_query(&r, s,
+			"SELECT 1 FROM @.run WHERE id = $1 AND prover = $2"
+			" AND state = 'open' FOR NO KEY UPDATE",
+			&args, err) < 0)
+		return -1;
+	ours = pg_rows(r) > 0;
+	pg_free(r);
+	if (ours)
+		return 0;
+	pg_rollback(s->pg);
+	return state_fenced("another worker proves now", err);
 }
 
 int

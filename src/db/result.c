@@ -87,13 +87,10 @@ state_finish(struct state *s, const struct selection *sel,
 	/* Nobody may retire a key over commits that are only in memory:
 	 * whatever the session says, this one is flushed, and the ones before
 	 * it with it. */
-	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
-		state_exec(s, "SET LOCAL synchronous_commit = on", NULL, err) <
-			0 ||
-		put_numbers(s, sel, number, count, err) < 0 ||
-		(exit >= 0 && close_run(s, exit, err) < 0))
+	if (state_exec(s, "SET LOCAL synchronous_commit = on", NULL, err) < 0 ||
+		put_numbers(s, sel, number, count, err) < 0)
 		return -1;
-	return state_exec(s, "COMMIT", NULL, err);
+	return exit >= 0 ? close_run(s, exit, err) : 0;
 }
 
 #define COUNTERS "rewritten, nested, mislabelled, late, conflict, deferred"
@@ -253,7 +250,9 @@ static const char progress_sql[] =
 	"SELECT r.state, coalesce(l.pass, 0), coalesce(l.blocks, 0),"
 	" coalesce(l.blocks, 0) - coalesce(c.open, 0),"
 	" coalesce(l.wrote, 0) + coalesce(c.wrote, 0), coalesce(c.name, ''),"
-	" " PAUSED_WHY " FROM @.run AS r CROSS JOIN LATERAL"
+	" " PAUSED_WHY ", coalesce((SELECT w.host || ', process '"
+	"  || w.os_pid::text FROM @.worker AS w WHERE w.id = r.prover), '')"
+	" FROM @.run AS r CROSS JOIN LATERAL"
 	" (SELECT pg_catalog.max(pass) AS pass,"
 	"  pg_catalog.sum(blocks) FILTER (WHERE state = 'walking')::bigint AS "
 	"blocks,"
@@ -291,6 +290,8 @@ state_progress(struct progress *ret, struct state *s, struct err *err)
 			ret->table, sizeof(ret->table), "%s", pg_text(r, 0, 5));
 		snprintf(ret->paused, sizeof(ret->paused), "%s",
 			pg_text(r, 0, 6));
+		snprintf(ret->prover, sizeof(ret->prover), "%s",
+			pg_text(r, 0, 7));
 	}
 	pg_free(r);
 	return 0;

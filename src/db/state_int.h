@@ -21,6 +21,9 @@ void state_text(struct buf *ret, const char *schema, const char *sql);
 void state_arg_selection(
 	struct pg_args *args, struct buf *array, const struct selection *sel);
 
+/* -1: somebody else has taken over what was this worker's. */
+int state_fenced(const char *why, struct err *err);
+
 /* Refusals that rotating and checking share. */
 int state_check_version(
 	const struct state *s, int64_t version, struct err *err) MUST_CHECK;

@@ -76,9 +76,10 @@ struct row_list {
 
 struct worker {
 	struct engine *e;
-	pthread_mutex_t mutex; /* for pg and alive, which others look at */
+	pthread_mutex_t mutex; /* for pg, alive, proves: others look at them */
 	struct pg *pg;
-	int64_t alive; /* the worker that main has to keep alive, or 0 */
+	int64_t alive;  /* the worker that main has to keep alive, or 0 */
+	int64_t proves; /* the worker whose proof main has to keep, or 0 */
 	struct state state;
 	struct judge *judge;
 	int failures; /* since something was last done */

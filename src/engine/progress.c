@@ -44,6 +44,15 @@ add_eta(struct buf *line, double seconds)
 		buf_addf(line, "  ETA %ld:%02ld", s / 60, s % 60);
 }
 
+/* It may be another process that everybody waits for. */
+static void
+add_prover(struct buf *line, const struct progress *p)
+{
+	buf_adds(line, ", proving");
+	if (p->prover[0])
+		buf_addf(line, " on %s", p->prover);
+}
+
 static void
 describe(struct buf *line, struct meter *m, const struct progress *p)
 {
@@ -65,11 +74,14 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 		return;
 	}
 	if (p->pass == 0 && p->blocks == 0) {
-		buf_adds(line, "nothing to rewrite so far, proving");
+		buf_adds(line, "nothing to rewrite so far");
+		add_prover(line, p);
 		return;
 	}
 	if (p->blocks == 0) {
-		buf_addf(line, "pass %lld done, proving  ", (long long)p->pass);
+		buf_addf(line, "pass %lld done", (long long)p->pass);
+		add_prover(line, p);
+		buf_adds(line, "  ");
 		text_grouped(line, p->values);
 		buf_adds(line, " values rewritten");
 		return;

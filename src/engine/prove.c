@@ -208,12 +208,18 @@ say_left(char note[512], const struct proof *p, int64_t left)
 			(long long)left);
 }
 
+/* How the run ends for this process, if it does. */
+struct ending {
+	enum end end;
+	char note[512];
+};
+
 /* Nothing more can be done: close the run, or say why it stays open. */
 static int
-conclude(const struct proof *p, struct worker *w, int64_t left, struct err *err)
+conclude(struct ending *ret, const struct proof *p, struct worker *w,
+	int64_t left, struct err *err)
 {
 	int64_t blocked, hidden;
-	char note[512] = "";
 	bool dirty;
 
 	if (left == 0 &&
@@ -224,29 +230,39 @@ conclude(const struct proof *p, struct worker *w, int64_t left, struct err *err)
 		return -1;
 	dirty = blocked > 0 || left > 0 || hidden > 0;
 	if (!dirty && p->who[0]) {
-		snprintf(note, sizeof(note),
+		ret->end = END_INCONCLUSIVE;
+		snprintf(ret->note, sizeof(ret->note),
 			"%s had written before the fence and has not ended",
 			p->who);
-		if (state_prove_end(&w->state, err) < 0)
-			return -1;
-		engine_end(w->e, END_INCONCLUSIVE, NULL, note);
 		return 0;
 	}
+	ret->end = dirty ? END_FINDINGS : END_COMPLETE;
 	if (left > 0)
-		say_left(note, p, left);
-	if (finish(p, w, dirty ? ERR_FINDINGS : ERR_NONE, err) < 0)
+		say_left(ret->note, p, left);
+	return finish(p, w, dirty ? ERR_FINDINGS : ERR_NONE, err);
+}
+
+/* One transaction, of the one that proves. Who was frozen meanwhile, and has
+ * an heir, changes nothing any more. */
+static int
+act(struct ending *ret, const struct proof *p, struct worker *w,
+	struct err *err)
+{
+	int64_t left;
+	bool again;
+
+	if (state_prove_conclude(&w->state, err) < 0 ||
+		reopen(&again, &left, p, w, err) < 0 ||
+		(!again && conclude(ret, p, w, left, err) < 0) ||
+		state_prove_end(&w->state, err) < 0)
 		return -1;
-	if (w->e->partial && state_prove_end(&w->state, err) < 0)
-		return -1;
-	engine_end(w->e, dirty ? END_FINDINGS : END_COMPLETE, NULL, note);
-	return 0;
+	return pg_exec(w->pg, "COMMIT", err);
 }
 
 static int
 draw_conclusions(struct proof *p, struct worker *w, struct err *err)
 {
-	int64_t left;
-	bool again;
+	struct ending ending = {END_NONE, ""};
 
 	if (p->relist) {
 		engine_end(w->e, END_RELIST, NULL, NULL);
@@ -254,11 +270,11 @@ draw_conclusions(struct proof *p, struct worker *w, struct err *err)
 	}
 	if (is_stopping(w->e))
 		return state_prove_end(&w->state, err);
-	if (reopen(&again, &left, p, w, err) < 0)
+	if (act(&ending, p, w, err) < 0)
 		return -1;
-	if (again)
-		return state_prove_end(&w->state, err);
-	return conclude(p, w, left, err);
+	if (ending.end != END_NONE)
+		engine_end(w->e, ending.end, NULL, ending.note);
+	return 0;
 }
 
 int

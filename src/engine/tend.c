@@ -28,13 +28,17 @@ static void
 keep_alive(struct state *s, struct worker *w)
 {
 	struct err ignored;
-	int64_t id;
+	int64_t alive, proves;
 
 	pthread_mutex_lock(&w->mutex);
-	id = w->alive;
+	alive = w->alive;
+	proves = w->proves;
 	pthread_mutex_unlock(&w->mutex);
-	if (id)
-		(void)!state_keep_alive(s, id, POOLED_LEASE_SECONDS, &ignored);
+	if (alive)
+		(void)!state_keep_alive(
+			s, alive, POOLED_LEASE_SECONDS, &ignored);
+	if (proves)
+		(void)!state_prove_on(s, proves, &ignored);
 }
 
 /* It was idle for a while. That it is gone shows only when it is used. */
@@ -51,8 +55,9 @@ is_connected(struct state *s)
 }
 
 /* Looks at what others need, also at a server that was restarted, as soon as it
- * answers. And, since nobody sees the end of a process behind a pooler, says
- * that its workers live: none could in the middle of a proof. */
+ * answers. And says that its workers live, for which none has time in the
+ * middle of a proof: behind a pooler nobody sees that a process has ended, and
+ * nowhere that it is frozen. */
 void
 tend_workers(void *ctx)
 {

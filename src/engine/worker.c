@@ -100,6 +100,22 @@ connect_worker(struct worker *w, struct err *err)
 	return 0;
 }
 
+/* Meanwhile main says that it goes on. */
+static int
+prove_in_time(struct worker *w, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&w->mutex);
+	w->proves = w->state.worker;
+	pthread_mutex_unlock(&w->mutex);
+	rc = prove(w, err);
+	pthread_mutex_lock(&w->mutex);
+	w->proves = 0;
+	pthread_mutex_unlock(&w->mutex);
+	return rc;
+}
+
 /* Nothing to claim: close the pass, plan the next one, or prove. */
 static int
 next_step(bool *waited, struct worker *w, struct err *err)
@@ -118,7 +134,7 @@ next_step(bool *waited, struct worker *w, struct err *err)
 		stop_sleep(&w->e->stop, NAP_MS);
 		break;
 	case STEP_PROVE:
-		return prove(w, err);
+		return prove_in_time(w, err);
 	case STEP_STUCK:
 		if (state_lockers(&w->state, &w->e->selection,
 			    note + strlen(note), err) < 0)

@@ -1,5 +1,7 @@
 """Clean is said of what was seen: ways in which a proof could see too little."""
+import signal
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -73,6 +75,63 @@ class Rewritten(Base):
         result = self.alter(run, "SELECT pg_catalog.count(*), %pg_sleep%")
         self.assertExit(0, result)
         self.assertEqual(self.left("b"), 0)
+
+
+class Frozen(Base):
+    """A process that proves is stopped; another one comes along."""
+
+    AGE = ("UPDATE pgrekey.worker SET seen_at = seen_at - interval '1 hour'"
+           " WHERE id = (SELECT prover FROM pgrekey.run)")
+    NUMBERS = "SELECT * FROM pgrekey.number ORDER BY 1, 2, 3, 4, 5"
+
+    def setUp(self):
+        super().setUp()
+        self.fill("t", 50)
+        self.tool.configure(t={"columns": "secret"})
+        writer = self.insert_uncommitted("t")
+        self.proving = self.start("--wait", "60s", "--workers", "1")
+        self.until_asked("%l.virtualtransaction = ANY%")
+        self.release = writer.rollback
+
+    def test_somebody_else_proves_and_the_late_one_changes_nothing(self):
+        self.proving.send(signal.SIGSTOP)
+        self.release()
+        heir = self.start()
+        self.until(lambda: self.value("SELECT count(*) > 1 FROM"
+                                      " pgrekey.worker"), "the heir is there")
+        time.sleep(1)
+        self.assertTrue(heir.running(), "it did not wait for the lease")
+        self.sql(self.AGE)
+        self.assertExit(0, heir.finish())
+        numbers = self.sql(self.NUMBERS)
+        self.assertTrue(numbers)
+        self.sql("INSERT INTO t VALUES (-2, 'in the clear')")
+        self.proving.send(signal.SIGCONT)
+        self.assertExit(0, self.proving.finish())
+        self.assertEqual(self.sql(self.NUMBERS), numbers)
+        self.assertFalse(self.sql("SELECT * FROM pgrekey.finding"))
+
+    def test_a_process_that_lives_proves_as_long_as_it_takes(self):
+        self.sql(self.AGE)
+        self.until(lambda: self.value(
+            "SELECT seen_at > clock_timestamp() - interval '30 s' FROM"
+            " pgrekey.worker"), "it says that it lives")
+        self.release()
+        self.assertExit(0, self.proving.finish())
+
+    def test_who_waits_is_told_for_whom(self):
+        self.proving.send(signal.SIGSTOP)
+        waiting = self.start()
+        self.until(lambda: self.value("SELECT count(*) > 1 FROM"
+                                      " pgrekey.worker"), "it waits")
+        time.sleep(1)
+        waiting.send(signal.SIGUSR1)
+        self.until(lambda: f"process {self.proving.pid}" in waiting.said(),
+                   "it names the process")
+        self.proving.send(signal.SIGCONT)
+        self.release()
+        for run in self.proving, waiting:
+            self.assertExit(0, run.finish())
 
 
 class Only(Base):

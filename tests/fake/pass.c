@@ -209,6 +209,30 @@ state_reopen(bool *again, struct state *s, uint32_t leaf, int64_t rows,
 	return fake_leave(s->pg, err);
 }
 
+/* No host freezes here: leases of proofs are tested where there is one. */
+int
+state_prove_on(struct state *s, int64_t worker, struct err *err)
+{
+	(void)worker;
+	if (fake_enter(s->pg, "state_prove_on", err) < 0)
+		return -1;
+	return fake_leave(s->pg, err);
+}
+
+int
+state_prove_conclude(struct state *s, struct err *err)
+{
+	const struct fake_run *r;
+
+	if (fake_enter(s->pg, "state_prove_conclude", err) < 0)
+		return -1;
+	r = fake_run(s);
+	if (r->prover != s->worker || strcmp(r->state, "open") != 0)
+		return fake_fail(s->pg, ROWS_FENCE, err);
+	s->pg->transaction = true;
+	return fake_leave(s->pg, err);
+}
+
 int
 state_prove_end(struct state *s, struct err *err)
 {

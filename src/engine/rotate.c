@@ -219,6 +219,8 @@ relist(struct engine *e, struct state *s, struct err *err)
 {
 	bool joined;
 
+	/* Who is in it now came later, or is a session of ours that ends. */
+	e->spec.no_join = false;
 	if (tend_connection(e, s, err) < 0 || load_catalog(e, s->pg, err) < 0 ||
 		state_open_run(s, &e->spec, &joined, err) < 0)
 		return -1;

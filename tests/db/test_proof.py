@@ -134,6 +134,30 @@ class Frozen(Base):
             self.assertExit(0, run.finish())
 
 
+class Relisted(Base):
+    def test_no_join_is_about_the_start_alone(self):
+        """The leaves change, and whoever lives by then came later, or is a
+        session of its own that is about to end."""
+        self.sql("CREATE TABLE p (id int, secret text) PARTITION BY RANGE (id);"
+                 " CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);"
+                 " CREATE TABLE p2 (id int, secret text)")
+        self.sql("INSERT INTO p2 VALUES (10, %s)", self.old(10))
+        self.tool.configure(p={"columns": "secret"})
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO p VALUES (1, %s)", [self.old(1)])
+        first = self.start("--no-join", "--wait", "60s")
+        self.until_asked("%l.virtualtransaction = ANY%")
+        second = self.start()
+        self.until(lambda: self.value("SELECT count(DISTINCT os_pid) = 2 FROM"
+                                      " pgrekey.worker"), "both are there")
+        self.sql("ALTER TABLE p ATTACH PARTITION p2"
+                 " FOR VALUES FROM (10) TO (20)")
+        writer.commit()
+        for run in first, second:
+            self.assertExit(0, run.finish())
+        self.assertEqual(self.left("p"), 0)
+
+
 class Only(Base):
     def finished_elsewhere(self):
         """What --only says of a run that another process closes meanwhile."""

@@ -215,11 +215,10 @@ sql_write(struct buf *sql, const struct sql_write *w)
 	 * the root of a negative number: either way nothing is committed. */
 	buf_addf(sql,
 		" SELECT 1 / %s AS fence,"
-		" pg_catalog.sqrt(- (pg_catalog.count(*) FILTER (WHERE same IS "
-		"NOT TRUE))"
-		"::float8) AS differs,"
-		" CASE WHEN pg_catalog.count(*) = "
-		"pg_catalog.cardinality($1::tid[])"
+		" pg_catalog.sqrt(- (pg_catalog.count(*)"
+		" FILTER (WHERE same IS NOT TRUE))::float8) AS differs,"
+		" CASE WHEN pg_catalog.count(*) ="
+		" pg_catalog.cardinality($1::tid[])"
 		" THEN NULL ELSE coalesce(pg_catalog.array_agg(i), '{}') END"
 		" AS took",
 		w->state_schema ? "(SELECT pg_catalog.count(*)::int FROM k)"

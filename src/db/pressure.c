@@ -24,14 +24,19 @@ static const char dead_sql[] =
 	" FROM pg_catalog.pg_stat_all_tables AS t"
 	" WHERE t.relid::bigint = ANY ($1)";
 
-/* Waits that are over with our batch are normal; who waits while we ask does
- * so for longer than one look. */
+/* One look: somebody whose wait is over with our batch may be seen, too. Our
+ * own sessions wait for each other where they write their state, and are known
+ * by their locks on its tables: main, and those behind a pooler, have no
+ * backend in the worker's row. */
 static const char blocked_sql[] =
 	"SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks AS l WHERE NOT "
 	"l.granted AND"
 	" EXISTS (SELECT FROM pg_catalog.unnest("
 	"pg_catalog.pg_blocking_pids(l.pid)) AS b(pid) JOIN @.worker AS w"
-	" ON w.backend_pid = b.pid WHERE w.run_id = $1)";
+	" ON w.backend_pid = b.pid WHERE w.run_id = $1)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS o JOIN"
+	" pg_catalog.pg_class AS c ON c.oid = o.relation WHERE o.pid = l.pid"
+	" AND c.relnamespace = pg_catalog.to_regnamespace($2)::oid)";
 
 static int
 ask(int64_t *ret, struct state *s, const char *sql, const struct pg_args *args,
@@ -133,6 +138,7 @@ look_at_waiters(char *reason, struct state *s, struct err *err)
 	int64_t count;
 
 	pg_arg_int(&args, s->run);
+	pg_arg_text(&args, s->schema);
 	if (ask(&count, s, blocked_sql, &args, err) < 0)
 		return -1;
 	if (count > 0)

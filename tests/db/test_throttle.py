@@ -1,6 +1,7 @@
 """Gentle: rotate waits where it is asked to, says why, and goes on."""
 import contextlib
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -230,6 +231,57 @@ class Signals(Base):
         self.until(lambda: self.sql("VACUUM t") is None
                    and not run.running(), "it goes on", 60, 0.5)
         self.goes_on(run)
+
+
+class Waiters(Base):
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE other AS SELECT 1 AS x")
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        self.run_ = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.worker = self.session()
+        self.worker.execute(
+            "INSERT INTO pgrekey.worker (run_id, os_user, host, os_pid,"
+            " backend_pid, backend_start) SELECT max(id), 'x', 'x', 1,"
+            " pg_backend_pid(), (SELECT backend_start FROM pg_stat_activity"
+            " WHERE pid = pg_backend_pid()) FROM pgrekey.run")
+
+    def session(self):
+        connection = self.cluster.connect(self.database)
+        connection.autocommit = True
+        self.addCleanup(connection.close)
+        return connection.cursor()
+
+    @contextlib.contextmanager
+    def waiter(self, sql):
+        """A session that waits for what the worker holds."""
+        self.worker.execute("BEGIN")
+        self.worker.execute(sql)
+        waiter = self.session()
+        thread = threading.Thread(target=waiter.execute, args=(sql,))
+        thread.start()
+        try:
+            pid = waiter.connection.get_backend_pid()
+            self.until(lambda: self.value(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = "
+                + str(pid)), "the wait")
+            yield
+        finally:
+            self.worker.execute("ROLLBACK")
+            thread.join()
+
+    def test_a_stranger_that_waits_for_a_worker_holds_the_run(self):
+        with self.waiter("UPDATE other SET x = 2"):
+            self.holds("1 sessions wait for a lock of ours")
+        self.goes_on(self.run_)
+
+    def test_workers_that_wait_for_each_other_do_not(self):
+        with self.waiter("UPDATE pgrekey.version SET version = version"):
+            self.assertTrue(self.run_.running())
+            result = self.goes_on(self.run_)
+        self.assertGreater(result.seconds, 3)
+        self.assertNotIn("wait for a lock of ours", result.err)
 
 
 class Triggers(Base):

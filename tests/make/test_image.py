@@ -1,6 +1,7 @@
 """The image, as far as it can be tested without a container engine, and what
 `make install` puts where."""
 
+import fnmatch
 import json
 import os
 import pathlib
@@ -14,6 +15,9 @@ import yaml
 
 DOCKERFILE = pathlib.Path("docker/Dockerfile")
 COMPOSE = pathlib.Path("docker/compose.yaml")
+LEFT_OUT = pathlib.Path("docker/Dockerfile.dockerignore")
+# What a user may have beside the source: keys, history, what was built.
+PLANTED = ("docker/etc/keys/key_1", ".git/config", "build/release/pgrekey")
 INSTALLED = {
     "usr/bin/pgrekey": 0o755,
     "usr/share/doc/pgrekey/pgrekey.ini": 0o644,
@@ -32,6 +36,19 @@ def clean_environment():
             if not name.startswith(("MAKE", "MFLAGS", "PGREKEY"))}
 
 
+def copy_context(tree, to):
+    """What docker sends of tree: a pattern is a path from its top."""
+    patterns = LEFT_OUT.read_text().split()
+
+    def left_out(folder, names):
+        below = pathlib.PurePath(folder).relative_to(tree)
+        return [name for name in names
+                if any(fnmatch.fnmatchcase(str(below / name), pattern)
+                       for pattern in patterns)]
+
+    shutil.copytree(tree, to, ignore=left_out)
+
+
 class ImageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -40,13 +57,31 @@ class ImageTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.source = pathlib.Path(folder.name, "source")
         cls.out = pathlib.Path(folder.name, "out")
-        left_out = pathlib.Path("docker/Dockerfile.dockerignore")
-        shutil.copytree(".", cls.source, ignore=shutil.ignore_patterns(
-            *left_out.read_text().split()))
+        tree = pathlib.Path(folder.name, "tree")
+        shutil.copytree(".", tree, ignore=shutil.ignore_patterns(
+            ".git", "build"))
+        for name in PLANTED:
+            path = tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("planted")
+        copy_context(tree, cls.source)
         cls.built = subprocess.run(
             ["scripts/docker-build.sh", cls.out], cwd=cls.source,
             env=clean_environment(), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def test_keys_beside_the_compose_file_are_not_copied(self):
+        """The directory that compose mounts is no part of the image."""
+        mounted = [volume for volume in yaml.safe_load(COMPOSE.read_text())
+                   ["services"]["pgrekey"]["volumes"] if "./etc" in volume]
+        self.assertEqual(len(mounted), 1)
+        for path in self.source.rglob("*"):
+            self.assertFalse(path.is_file() and
+                             path.read_bytes() == b"planted", path)
+
+    def test_keys_beside_the_compose_file_are_not_committed(self):
+        self.assertIn("/docker/etc/",
+                      pathlib.Path(".gitignore").read_text().split())
 
     def test_the_script_builds_and_installs(self):
         self.assertEqual(self.built.returncode, 0, self.built.stdout)

@@ -136,14 +136,13 @@ verify(const struct verify_options *o, const struct config *config,
 	struct verify_outcome outcome;
 	struct discover_options also;
 	int status = verify_run(&outcome, o, err);
-	bool proven = status >= 0;
 
 	discover_options_make(&also, config, &o->job);
-	if (proven && config->discover)
+	if (status >= 0 && config->discover)
 		status = discover(&discovered, &outcome, &also, status, err);
-	if (proven)
-		print_report(&outcome, o, &also, config->output,
-			status < 0 ? (int)err->code : status);
+	/* Half of what was asked for must not look like all of it. */
+	if (status >= 0)
+		print_report(&outcome, o, &also, config->output, status);
 	discover_done(&discovered);
 	outcome_done(&outcome.facts, &o->job);
 	return status;

@@ -588,6 +588,16 @@ class Roles(Base):
         self.assertIn("not read: public.t", result.err)
         self.assertIn("not read: public.other", result.err)
 
+    def test_verify_prints_no_report_either(self):
+        """What is proven of the rest is not what was asked."""
+        self.tool.configure(t={"columns": "a, b"})
+        self.sql(f"GRANT SELECT ON t TO {self.tool.user}")
+        for output in ("text", "json", "junit"):
+            result = self.tool.run("verify", "--discover", "--output", output)
+            self.assertExit(4, result)
+            self.assertIn("not read: public.other", result.err)
+            self.assertEqual(result.out, "")
+
     def test_a_schema_without_privileges_is_named(self):
         self.sql("CREATE SCHEMA hidden")
         self.sql("CREATE TABLE hidden.t (a text)")

@@ -1,6 +1,7 @@
 #include "args_int.h"
 #include "conn_int.h"
 #include "nearest_int.h"
+#include <stdlib.h>
 
 #define FLAG_MAX 48 /* bytes; no option's name is longer */
 
@@ -34,17 +35,25 @@ refuse_command(const char *word, struct err *err)
 	return err_hint(err, "pgrekey --help lists the commands");
 }
 
+/* Of --name=value the name: a value may be called as it likes. */
+static bool
+names_secret(const char *word)
+{
+	char *name = xstrdup(word);
+	bool secret;
+
+	name[strcspn(name, "=")] = '\0';
+	secret = word[0] == '-' && conn_is_secret(name);
+	free(name);
+	return secret;
+}
+
 /* Every user of the machine can list our arguments. */
 static int
 refuse_passwords(char **words, struct err *err)
 {
 	for (; *words; words++) {
-		const char *word = *words;
-		bool secret = conn_has_password(word);
-
-		if (word[0] == '-' && conn_is_secret(word))
-			secret = true;
-		if (!secret)
+		if (!conn_has_password(*words) && !names_secret(*words))
 			continue;
 		err_set(err, ERR_USAGE,
 			"a password on the command line is refused");

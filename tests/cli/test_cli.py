@@ -135,6 +135,15 @@ class Mistakes(Case):
             self.refuse(*words, message="a password on the command line",
                         hint="process list.*passfile")
 
+    def test_a_word_like_a_secret_in_a_value_is_no_password(self):
+        for words in (
+            ["rotate", "--config=/etc/secrets/none.ini"],
+            ["rotate", "--config", "/etc/secrets/none.ini"],
+            ["rotate", "--only=secrets", "--config=/none.ini"],
+            ["verify", "--retire=secret_2023", "--config=/none.ini"],
+        ):
+            self.refuse(*words, message="cannot open '/.*none.ini'")
+
     def test_connection_settings_are_for_the_file(self):
         self.refuse("rotate", "--host", "h", message="unknown option",
                     hint=r"\[database\]")

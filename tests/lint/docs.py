@@ -49,6 +49,12 @@ def option_names(build):
     return sorted(name for name in names if not name.isupper())
 
 
+def file_option_names(build):
+    lines = output(build / "tests/print_options").splitlines()
+    rows = [line.split() for line in lines if line.strip()]
+    return {row[1] for row in rows if row[0] != "-" and not row[1].isupper()}
+
+
 def command_names():
     return sorted(path.stem[len("cmd_"):].replace("_", "-")
                   for path in pathlib.Path("src/cli").glob("cmd_*.c"))
@@ -79,6 +85,15 @@ def check_words(build):
             yield f"{README}: does not say `{command}`"
 
 
+def check_sample(build):
+    text = SAMPLE.read_text()
+    for name in sorted(file_option_names(build)):
+        if not re.search(rf"^;?{re.escape(name)} = ", text, re.M):
+            yield f"{SAMPLE}: option {name} is missing"
+    if text != output(build / "tests/print_options", "--sample"):
+        yield f"{SAMPLE}: not what print_options --sample prints"
+
+
 def exists(name):
     """`src/cli/cmd_NAME.c` stands for any of its kind."""
     name = re.sub(r"NAME|(?<=_)X(?=\.)", "*", name)
@@ -106,9 +121,7 @@ def check(build):
     yield from check_names()
     if not missing:
         yield from check_words(build)
-        if SAMPLE.read_text() != output(build / "tests/print_options",
-                                        "--sample"):
-            yield f"{SAMPLE}: not what print_options --sample prints"
+        yield from check_sample(build)
 
 
 def main():

@@ -11,9 +11,11 @@ DOCS = pathlib.Path(__file__).with_name("docs.py").resolve()
 
 OPTIONS = [f"option_{c}" for c in "abcdefghij"]
 TOOL = """#!/bin/sh
-if [ "$1" = --sample ]; then echo '; sample'; exit; fi
+if [ "$1" = --sample ]; then cat built/sample; exit; fi
 for o in %s; do echo "rotate $o 1"; done
+echo "- --flag -"
 """ % " ".join(OPTIONS)
+SAMPLE = "".join(f"; what it is\n;{o} = 1\n" for o in OPTIONS)
 
 MANUAL = """.Dd January 1, 2025
 .Dt PGREKEY 1
@@ -24,7 +26,8 @@ MANUAL = """.Dd January 1, 2025
 .Sh DESCRIPTION
 The command
 .Cm rotate
-takes %s.
+takes %s and
+.Fl -flag .
 .Sh EXIT STATUS
 .Bl -tag -width Ds
 .It 0
@@ -34,7 +37,7 @@ Bug.
 .El
 """ % ", ".join(OPTIONS)
 
-README = """make demo, make check: rotate %s
+README = """make demo, make check: rotate %s --flag
 
 | status | |
 |---|---|
@@ -46,7 +49,7 @@ CLEAN = {
     "README.md": README,
     "docs/pgrekey.1": MANUAL,
     "docs/architecture.md": "see `src/cli/cmd_rotate.c`, `err.h`\n",
-    "conf/pgrekey.ini": "; sample\n",
+    "conf/pgrekey.ini": SAMPLE,
     "CONTRIBUTING.md": "[home](README.md)\n",
     "CHANGELOG.md": "\n",
     "include/err.h": "\tERR_NONE = 0,\n\tERR_BUG = 70, /* */\n",
@@ -69,6 +72,8 @@ class DocsTest(unittest.TestCase):
             tool.parent.mkdir(parents=True)
             tool.write_text(TOOL)
             tool.chmod(0o755)
+            sample = changed.get("sample", SAMPLE)
+            (root / "built/sample").write_text(sample)
             return subprocess.run([sys.executable, DOCS, "built"], cwd=root,
                                   capture_output=True, text=True)
 
@@ -98,8 +103,14 @@ class DocsTest(unittest.TestCase):
         self.refuses("docs/pgrekey.1", MANUAL.replace(".It 70", ".It 7"),
                      "docs/pgrekey.1: exit status 70 is missing")
 
+    def test_an_option_that_the_sample_leaves_out_is_found(self):
+        sample = SAMPLE.replace(";option_c = 1\n", "")
+        done = self.lint(files={"conf/pgrekey.ini": sample}, sample=sample)
+        self.assertEqual(done.stdout, "conf/pgrekey.ini: option option_c is "
+                                      "missing\n")
+
     def test_a_stale_sample_is_found(self):
-        self.refuses("conf/pgrekey.ini", "; other\n",
+        self.refuses("conf/pgrekey.ini", SAMPLE + "; other\n",
                      "conf/pgrekey.ini: not what print_options --sample "
                      "prints")
 

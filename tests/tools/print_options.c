@@ -70,8 +70,12 @@ print_section(const char *section)
 	for (const struct option *o = option_table; o->name; o++) {
 		const char *value = o->preset ? o->preset : o->example;
 
-		if (!o->section || strcmp(o->section, section) != 0 || !value)
+		if (!o->section || strcmp(o->section, section) != 0)
 			continue;
+		if (!value && o->pattern)
+			continue; /* stands for names that nobody can list */
+		if (!value)
+			die("an option has neither default nor example");
 		print_explanation(o);
 		printf("%s%s = %s\n",
 			o->type == OPTION_TABLE || o->type == OPTION_COLUMNS

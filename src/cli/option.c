@@ -179,6 +179,7 @@ const struct option option_table[] = {
 		.help = "wait while so many dead rows wait for vacuum"},
 	{.section = "rotate",
 		.name = "throttle_query",
+		.on = "rotate",
 		.type = OPTION_STRING,
 		FIELD(config, throttle_query),
 		.argument = "SQL",

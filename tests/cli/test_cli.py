@@ -37,7 +37,8 @@ class Help(Case):
         for flag in (
             "dry-run thorough max-runtime workers output quiet verbose only "
             "no-join wait batch-rows window-bytes chunk-bytes lock-timeout "
-            "max-passes synchronous-commit state-schema max-findings config"
+            "max-passes throttle-query synchronous-commit state-schema "
+            "max-findings config"
         ).split():
             self.assertRegex(shown, rf"--{flag}\b")
 

@@ -22,12 +22,15 @@
 /* Facts about the process, written by secret_harden() and secret_alloc(). */
 static atomic_bool some_unlocked, all_locked, undumpable;
 
-/* A file opened later must not become standard output by its number. */
+/* A file opened later must not become standard output by its number. Nor may
+ * a report that nobody can get seem to have been written. */
 static void
 open_standard_files(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+		int how = fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
+
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", how) != fd)
 			die("cannot open /dev/null");
 	}
 }

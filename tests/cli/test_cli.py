@@ -1,8 +1,10 @@
 """The words of the command line: help, and what mistakes lead to."""
 
+import re
+import subprocess
 import unittest
 
-from program import SECRET, Case
+from program import BUILD, SECRET, Case
 
 COMMANDS = ("rotate", "status", "pause", "resume", "init", "keygen", "keys")
 
@@ -48,6 +50,14 @@ class Help(Case):
         )
         self.run_it("rotate", "--version")
 
+
+    def test_what_cannot_be_printed_is_exit_4(self):
+        for where in (">&-", ">/dev/full"):
+            done = subprocess.run(
+                ["sh", "-c", f'"$0" --version {where}', BUILD / "pgrekey"],
+                stderr=subprocess.PIPE, text=True, env=self.env, timeout=60)
+            self.assertEqual(done.returncode, 4, where)
+            self.assertIn("cannot write to standard output", done.stderr)
 
 class Mistakes(Case):
     def test_a_server_that_is_not_there_is_exit_4_with_a_hint(self):

@@ -3,16 +3,20 @@
  */
 #include "job.h"
 #include "log.h"
-#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-/* Jitter keeps workers from coming back all at once. */
+/* Jitter keeps workers from coming back all at once, those of other processes
+ * and hosts, too: what random() says unseeded is the same in all of them. */
 long
 job_backoff_ms(int attempt)
 {
 	long ms = 100L << (attempt < 8 ? attempt : 8);
+	uint32_t draw = 0;
 
-	return ms / 2 + random() % (ms / 2 + 1);
+	if (getrandom(&draw, sizeof(draw), 0) < 0)
+		draw = 0; /* no reason to end */
+	return ms / 2 + (long)draw % (ms / 2 + 1);
 }
 
 /* Too many connections; starting up, shutting down or recovering. */

@@ -149,13 +149,14 @@ class Disk(Refusals):
         own session saw it ends, as on a full disk."""
         for _ in range(ROUNDS):
             self.start_anew()
-            panics = self.panics()
+            panics, starts = self.panics(), self.starts()
             with self.failing("fdatasync", "EIO"):
                 run = self.start()
                 self.until(lambda: self.panics() > panics
                            or not run.running(), "the server gives up")
                 self.hazard("panic", self.panics() > panics)
-            self.until(self.cluster.answers, "it is there again")
+            # Before it goes down it may still answer.
+            self.until(lambda: self.starts() > starts, "it is there again")
             self.admin = self.connect()
             self.hazard("middle", self.done() < ROWS)
             result = run.finish()
@@ -167,6 +168,9 @@ class Disk(Refusals):
 
     def panics(self):
         return self.cluster.server_log().count("PANIC:")
+
+    def starts(self):
+        return self.cluster.server_log().count("ready to accept connections")
 
 
 if __name__ == "__main__":

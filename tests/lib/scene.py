@@ -83,20 +83,22 @@ class Scene(unittest.TestCase):
                 "SELECT count(*) = 1 FROM pg_stat_activity"
                 " WHERE datname = current_database()"), "sessions end")
 
-    def sessions_are(self, state):
-        """Those of this database, but for our own."""
+    def sessions_are(self, state, run=None):
+        """Those of this database, but for our own; or of a run's workers."""
+        some = ("" if run is None else " AND pid IN (SELECT backend_pid FROM"
+                f" pgrekey.worker WHERE os_pid = {run.pid})")
         return self.value(
             "SELECT coalesce(bool_and(state = %s), true) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            state)
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            + some, state)
 
-    def freeze(self, run):
+    def freeze(self, run, among_others=False):
         """Stops it between two transactions: one that it left open would be
         waited for, and rightly."""
         for _ in range(100):
             run.send(signal.SIGSTOP)
             for _ in range(20):
-                if self.sessions_are("idle"):
+                if self.sessions_are("idle", run if among_others else None):
                     return
                 time.sleep(0.01)
             run.send(signal.SIGCONT)

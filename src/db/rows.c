@@ -131,6 +131,9 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	ret->range = *range;
 	buf_reset(&r->sql);
 	pg_add_begin(&r->sql, pg, PG_READ, NULL);
+	/* No trigger runs in here. A partial index may promise few rows. */
+	if (!sql_is_sorted(&r->view))
+		buf_adds(&r->sql, "SET LOCAL enable_indexscan = off; ");
 	buf_adds(&r->sql, "DECLARE pgrekey_window NO SCROLL CURSOR FOR ");
 	sql_read(&r->sql, &r->view, range);
 	if (pg_exec(pg, buf_str(&r->sql), err) < 0)

@@ -123,6 +123,15 @@ add_select(struct buf *sql, const struct sql_view *v, bool limited)
 	buf_addf(sql, " FROM ONLY %s AS t", v->leaf->sql_name);
 }
 
+/* A condition of the user's may need its indexes; ours is better off with a
+ * scan of the range, which has the rows in order, as all others but an index
+ * scan do. A sort would detoast the whole window at once. */
+bool
+sql_is_sorted(const struct sql_view *v)
+{
+	return v->everything || v->leaf->conf->where;
+}
+
 void
 sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 {
@@ -134,8 +143,7 @@ sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 	}
 	add_filter(sql, v);
 	sql_add_where(sql, v->leaf);
-	/* Only our own filter has no other plan than a scan of the range. */
-	if (range && (v->everything || v->leaf->conf->where))
+	if (range && sql_is_sorted(v))
 		buf_adds(sql, " ORDER BY t.ctid");
 }
 

@@ -18,6 +18,8 @@ struct sql_view {
 	bool everything;         /* no filter: current values too */
 };
 
+/* Is a range read with a sort? Else no index scan may read it. */
+bool sql_is_sorted(const struct sql_view *view);
 /* SELECT ctid, oversize bits, column ... ; a current value comes as NULL. The
  * range may be NULL: the whole leaf. */
 void sql_read(struct buf *sql, const struct sql_view *view,

@@ -178,6 +178,27 @@ class Matrix(Base):
         self.sql("CREATE INDEX ON t (md5(secret))")
         self.assertPlanned()
 
+    def test_an_index_that_promises_few_rows_does_not_spoil_their_order(self):
+        """Its order is that of random ids, and not that of the pages."""
+        filters = ("NOT starts_with(secret COLLATE \"C\","
+                   " 'enc:fernet:k2025:')")
+        self.settings("random_page_cost = 1.1")
+        self.sql("CREATE TABLE t (id uuid PRIMARY KEY DEFAULT"
+                 " gen_random_uuid(), secret text)")
+        zoo.copy_rows(self.admin, "t", ("secret",), (
+            (self.ring.seal(b"x", "k2023" if i < 12 else "k2025"),)
+            for i in range(20_000)))
+        self.sql(f"CREATE INDEX todo ON t (id) WHERE {filters}")
+        self.sql("ANALYZE t")
+        self.tool.configure(rotate={"workers": 1}, t={"columns": "secret"})
+        self.sql("SET random_page_cost = 1.1")
+        plan = str(self.sql("EXPLAIN SELECT ctid FROM t WHERE ctid >="
+                            " '(0,0)'::tid AND ctid < '(64,0)'::tid AND "
+                            + filters))
+        self.assertIn("Index Scan using todo", plan, "no hazard")
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(set(self.labels("t", "secret")), {"k2025"})
+
     def test_partitions(self):
         self.fill(10)
         self.sql("DROP TABLE t")

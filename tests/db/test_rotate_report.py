@@ -168,10 +168,12 @@ class Unheard(Base):
 
     def test_what_it_says_never_reaches_a_connection(self):
         """Without standard files the next to be opened would be in their
-        place."""
+        place. And a report that nobody can get was not written."""
         self.assertEqual(self.rotate(
             stdin=None, stdout=None, stderr=None,
-            preexec_fn=lambda: os.closerange(0, 3)), 0)
+            preexec_fn=lambda: os.closerange(0, 3)), 4)
+        self.assertEqual(self.sql("SELECT state FROM pgrekey.run"),
+                         [("complete",)])
 
 
 class Identity(Scene):

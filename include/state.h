@@ -158,7 +158,8 @@ int state_reopen(bool *again, struct state *s, uint32_t leaf, int64_t rows,
  * the lease: a proof may be one statement, and take hours. */
 int state_prove_on(struct state *s, int64_t worker, struct err *err) MUST_CHECK;
 
-/* Begins the transaction in which this worker acts on what it has proven.
+/* Begins the transaction in which this worker acts on what it has proven; when
+ * it commits, nobody proves any more.
  * ROWS_FENCE if it is not the one that proves any more, or the run is over. */
 int state_prove_conclude(struct state *s, struct err *err) MUST_CHECK;
 
@@ -193,8 +194,8 @@ struct number {
 };
 
 /* Replaces the numbers of these leaves and, if exit >= 0, closes the run with
- * that exit status, in the transaction of state_prove_conclude(), which is
- * synchronous then. */
+ * that exit status. Commits the transaction of state_prove_conclude(), and
+ * synchronously. */
 int state_finish(struct state *s, const struct selection *sel,
 	const struct number *number, size_t count, int exit,
 	struct err *err) MUST_CHECK;
@@ -210,16 +211,14 @@ typedef void (*finding_fn)(void *ctx, const struct finding *f);
 int state_findings(struct state *s, int64_t max, finding_fn fn, void *ctx,
 	struct err *err) MUST_CHECK;
 
-/* Forgets rows that once were refused: the proof found none left. */
-int state_forget_refused(struct state *s, const struct selection *sel,
+/* Drops what earlier proofs found on the leaves; and rows that once were
+ * refused, if the proof found none left. */
+int state_forget(struct state *s, const struct selection *sel, bool refused_too,
 	struct err *err) MUST_CHECK;
 
 /* Values that are sealed under the primary and labelled so, but hide an
  * envelope of another key: only the findings of the workers know them. */
 int state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
-	struct err *err) MUST_CHECK;
-/* Drops what earlier proofs found on the leaves. */
-int state_forget_proven(struct state *s, const struct selection *sel,
 	struct err *err) MUST_CHECK;
 
 /* How the run was closed: its state, exit status (-1 if open) and who else. */

@@ -317,8 +317,8 @@ state_prove_conclude(struct state *s, struct err *err)
 	pg_arg_int(&args, s->worker);
 	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0 ||
 		state_query(&r, s,
-			"SELECT 1 FROM @.run WHERE id = $1 AND prover = $2"
-			" AND state = 'open' FOR NO KEY UPDATE",
+			"UPDATE @.run SET prover = NULL WHERE id = $1"
+			" AND prover = $2 AND state = 'open' RETURNING 1",
 			&args, err) < 0)
 		return -1;
 	ours = pg_rows(r) > 0;

@@ -88,9 +88,10 @@ state_finish(struct state *s, const struct selection *sel,
 	 * whatever the session says, this one is flushed, and the ones before
 	 * it with it. */
 	if (state_exec(s, "SET LOCAL synchronous_commit = on", NULL, err) < 0 ||
-		put_numbers(s, sel, number, count, err) < 0)
+		put_numbers(s, sel, number, count, err) < 0 ||
+		(exit >= 0 && close_run(s, exit, err) < 0))
 		return -1;
-	return exit >= 0 ? close_run(s, exit, err) : 0;
+	return state_exec(s, "COMMIT", NULL, err);
 }
 
 #define COUNTERS "rewritten, nested, mislabelled, late, conflict, deferred"
@@ -172,8 +173,8 @@ state_findings(
 	return 0;
 }
 
-static int
-forget(struct state *s, const struct selection *sel, const char *sql,
+int
+state_forget(struct state *s, const struct selection *sel, bool refused_too,
 	struct err *err)
 {
 	struct pg_args args = {0};
@@ -182,26 +183,13 @@ forget(struct state *s, const struct selection *sel, const char *sql,
 
 	pg_arg_int(&args, s->run);
 	state_arg_selection(&args, &array, sel);
-	rc = state_exec(s, sql, &args, err);
+	pg_arg_bool(&args, refused_too);
+	rc = state_exec(s,
+		"DELETE FROM @.finding WHERE run_id = $1 AND leaf = ANY ($2)"
+		" AND (NOT by_pass OR $3 AND verdict <> 'current')",
+		&args, err);
 	buf_done(&array);
 	return rc;
-}
-
-#define FORGET "DELETE FROM @.finding WHERE run_id = $1 AND leaf = ANY ($2)"
-
-int
-state_forget_refused(
-	struct state *s, const struct selection *sel, struct err *err)
-{
-	return forget(
-		s, sel, FORGET " AND by_pass AND verdict <> 'current'", err);
-}
-
-int
-state_forget_proven(
-	struct state *s, const struct selection *sel, struct err *err)
-{
-	return forget(s, sel, FORGET " AND NOT by_pass", err);
 }
 
 int

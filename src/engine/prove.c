@@ -154,8 +154,6 @@ store_findings(int64_t *blocked, const struct proof *p, struct worker *w,
 	struct err *err)
 {
 	*blocked = 0;
-	if (state_forget_proven(&w->state, &w->e->selection, err) < 0)
-		return -1;
 	for (size_t i = 0; i < p->count; i++) {
 		for (size_t c = 0; c < p->which[i]->conf->columns; c++)
 			*blocked += p->leaf[i].column[c].findings;
@@ -214,7 +212,8 @@ struct ending {
 	char note[512];
 };
 
-/* Nothing more can be done: close the run, or say why it stays open. */
+/* Nothing more can be done: closes the run, or says why it stays open, and
+ * commits. */
 static int
 conclude(struct ending *ret, const struct proof *p, struct worker *w,
 	int64_t left, struct err *err)
@@ -222,10 +221,8 @@ conclude(struct ending *ret, const struct proof *p, struct worker *w,
 	int64_t blocked, hidden;
 	bool dirty;
 
-	if (left == 0 &&
-		state_forget_refused(&w->state, &w->e->selection, err) < 0)
-		return -1;
-	if (store_findings(&blocked, p, w, err) < 0 ||
+	if (state_forget(&w->state, &w->e->selection, left == 0, err) < 0 ||
+		store_findings(&blocked, p, w, err) < 0 ||
 		state_hidden(&hidden, &w->state, &w->e->selection, err) < 0)
 		return -1;
 	dirty = blocked > 0 || left > 0 || hidden > 0;
@@ -234,7 +231,7 @@ conclude(struct ending *ret, const struct proof *p, struct worker *w,
 		snprintf(ret->note, sizeof(ret->note),
 			"%s had written before the fence and has not ended",
 			p->who);
-		return 0;
+		return pg_exec(w->pg, "COMMIT", err);
 	}
 	ret->end = dirty ? END_FINDINGS : END_COMPLETE;
 	if (left > 0)
@@ -252,11 +249,10 @@ act(struct ending *ret, const struct proof *p, struct worker *w,
 	bool again;
 
 	if (state_prove_conclude(&w->state, err) < 0 ||
-		reopen(&again, &left, p, w, err) < 0 ||
-		(!again && conclude(ret, p, w, left, err) < 0) ||
-		state_prove_end(&w->state, err) < 0)
+		reopen(&again, &left, p, w, err) < 0)
 		return -1;
-	return pg_exec(w->pg, "COMMIT", err);
+	return again ? pg_exec(w->pg, "COMMIT", err)
+		     : conclude(ret, p, w, left, err);
 }
 
 static int

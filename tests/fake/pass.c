@@ -222,13 +222,14 @@ state_prove_on(struct state *s, int64_t worker, struct err *err)
 int
 state_prove_conclude(struct state *s, struct err *err)
 {
-	const struct fake_run *r;
+	struct fake_run *r;
 
 	if (fake_enter(s->pg, "state_prove_conclude", err) < 0)
 		return -1;
 	r = fake_run(s);
 	if (r->prover != s->worker || strcmp(r->state, "open") != 0)
 		return fake_fail(s->pg, ROWS_FENCE, err);
+	r->prover = 0;
 	s->pg->transaction = true;
 	return fake_leave(s->pg, err);
 }

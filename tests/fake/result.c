@@ -76,18 +76,20 @@ is_hidden(const struct finding *f)
 	return f->by_pass && !strcmp(f->verdict, "current");
 }
 
-static int
-forget(struct state *s, bool by_pass, const char *what, struct err *err)
+int
+state_forget(struct state *s, const struct selection *sel, bool refused_too,
+	struct err *err)
 {
 	struct fake_finding **at;
 
-	if (fake_enter(s->pg, what, err) < 0)
+	(void)sel;
+	if (fake_enter(s->pg, "state_forget", err) < 0)
 		return -1;
 	at = &fake_run(s)->finding;
 	while (*at) {
 		struct fake_finding *f = *at;
 
-		if (f->f.by_pass != by_pass || is_hidden(&f->f)) {
+		if (f->f.by_pass && (!refused_too || is_hidden(&f->f))) {
 			at = &f->next;
 			continue;
 		}
@@ -95,22 +97,6 @@ forget(struct state *s, bool by_pass, const char *what, struct err *err)
 		free_finding(f);
 	}
 	return fake_leave(s->pg, err);
-}
-
-int
-state_forget_refused(
-	struct state *s, const struct selection *sel, struct err *err)
-{
-	(void)sel;
-	return forget(s, true, "state_forget_refused", err);
-}
-
-int
-state_forget_proven(
-	struct state *s, const struct selection *sel, struct err *err)
-{
-	(void)sel;
-	return forget(s, false, "state_forget_proven", err);
 }
 
 int
@@ -181,6 +167,7 @@ state_finish(struct state *s, const struct selection *sel,
 		r->exit = exit;
 		r->prover = 0;
 	}
+	s->pg->transaction = false;
 	return fake_leave(s->pg, err);
 }
 

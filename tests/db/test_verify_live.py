@@ -256,51 +256,26 @@ class Snapshot(Base):
         finally:
             thread.join()
 
-    def test_a_table_that_is_rewritten_behind_the_snapshot_is_not_empty(self):
+    SWAP = ("BEGIN; ALTER TABLE p1 RENAME TO p2;"
+            " CREATE TABLE p1 (id int, secret text, part int); COMMIT")
+
+    def verify_sees(self, change, undone):
+        """A change of p1 while verify reads another table is an error."""
         for how in ((), ("--quick",)):
             with self.subTest(how):
                 with self.gate():
                     run = self.verify_until(self.waits_at_gate, *how,
                                             "--workers", 1)
-                    self.sql("ALTER TABLE p1 SET UNLOGGED")
-                result = run.finish()
-                self.assertExit(4, result)
-                self.assertIn("public.p1 was rewritten", result.err)
-                self.sql("ALTER TABLE p1 SET LOGGED")
-        self.assertExit(1, self.tool.verify())
-
-    def test_neither_is_it_for_the_proof_of_rotate(self):
-        self.assertExit(0, self.tool.rotate())
-        writer = self.writer("INSERT INTO p VALUES (200, %(old)s, 1)")
-        run = self.start("--wait", "60s", "--workers", 1)
-        self.until(self.asks_for_locks, "rotate waits for the writer")
-        with self.gate():
-            writer.commit()
-            self.until(self.waits_at_gate, "the proof is under way")
-            self.sql("ALTER TABLE p1 SET UNLOGGED")
-        self.assertExit(0, run.finish())
-        self.assertEqual(set(self.labels("p", "secret")), {"k2025"})
-
-    def swap(self):
-        """What p1 names from now on is younger than any snapshot."""
-        self.sql("BEGIN; ALTER TABLE p1 RENAME TO p2;"
-                 " CREATE TABLE p1 (id int, secret text, part int); COMMIT")
-
-    def test_a_table_that_took_the_name_of_another_is_not_that_one(self):
-        for how in ((), ("--quick",)):
-            with self.subTest(how):
-                with self.gate():
-                    run = self.verify_until(self.waits_at_gate, *how,
-                                            "--workers", 1)
-                    self.swap()
+                    self.sql(change)
                 result = run.finish()
                 self.assertExit(4, result)
                 self.assertIn("public.p1 was rewritten, truncated or"
                               " replaced", result.err)
-                self.sql("DROP TABLE p1; ALTER TABLE p2 RENAME TO p1")
+                self.sql(undone)
         self.assertExit(1, self.tool.verify())
 
-    def test_neither_is_it_for_the_proof_of_rotate_which_lists_anew(self):
+    def rotate_sees(self, change):
+        """The proof of rotate lists the tables anew, and misses nothing."""
         self.assertExit(0, self.tool.rotate())
         writer = self.writer("INSERT INTO p VALUES (200, %(old)s, 1)")
         run = self.start("--wait", "60s", "--workers", 1)
@@ -308,9 +283,24 @@ class Snapshot(Base):
         with self.gate():
             writer.commit()
             self.until(self.waits_at_gate, "the proof is under way")
-            self.swap()
+            self.sql(change)
         self.assertExit(0, run.finish())
         self.assertEqual(set(self.labels("p", "secret")), {"k2025"})
+
+    def test_a_table_that_is_rewritten_behind_the_snapshot_is_not_empty(self):
+        self.verify_sees("ALTER TABLE p1 SET UNLOGGED",
+                         "ALTER TABLE p1 SET LOGGED")
+
+    def test_neither_is_it_for_the_proof_of_rotate(self):
+        self.rotate_sees("ALTER TABLE p1 SET UNLOGGED")
+
+    def test_a_table_that_took_the_name_of_another_is_not_that_one(self):
+        """What p1 names then is younger than any snapshot."""
+        self.verify_sees(self.SWAP,
+                         "DROP TABLE p1; ALTER TABLE p2 RENAME TO p1")
+
+    def test_neither_is_it_for_the_proof_of_rotate_which_lists_anew(self):
+        self.rotate_sees(self.SWAP)
 
     def test_a_reader_that_is_done_holds_up_nobody(self):
         with self.gate():

@@ -84,7 +84,9 @@ class Open(Base):
 
     def rotates(self):
         self.until_alone()  # else it joins those that are about to end
-        self.assertExit(0, self.tool.rotate("--only", "t"))
+        result = self.tool.rotate("--only", "t")
+        self.assertExit(0, result)
+        self.assertEqual(result.findings, [])
         self.assertEqual(self.left(), 0)
 
     def left(self):

@@ -496,8 +496,10 @@ class Pause(Base):
 
     def test_quiet_rotate_says_why_it_waits(self):
         run = self.paused("--quiet")
+        self.until(lambda: "paused by postgres since " in run.said(),
+                   "it says so")
         run.send(signal.SIGTERM)
-        self.assertRegex(run.finish().err, "paused by postgres since ")
+        self.assertExit(5, run.finish())
 
     def test_idle_workers_wait_as_well(self):
         """Nothing can be claimed and no pass is planned meanwhile."""

@@ -83,6 +83,7 @@ struct worker {
 	struct state state;
 	struct judge *judge;
 	int failures; /* since something was last done */
+	int losses;   /* of them, lost connections */
 
 	/* the leaf that is being walked */
 	struct rows *rows;

@@ -221,15 +221,27 @@ worker_may_write(bool *ret, struct worker *w, size_t rows, struct err *err)
 	return 0;
 }
 
+static void
+forgive(struct worker *w)
+{
+	w->failures = 0;
+	w->losses = 0;
+}
+
 /* Is it worth another turn? Sleeps before saying so. */
 static bool
 survives(struct worker *w, const struct err *err)
 {
-	int limit = RETRIES;
-
+	/* A poor connection is no reason to end while the work goes on. */
+	if (w->advanced)
+		forgive(w);
+	w->advanced = false;
 	switch (pg_classify(err)) {
 	case PG_CLASS_LOST:
-		limit = JOB_ATTEMPTS;
+		if (++w->losses == 1)
+			log_warning("a worker lost its connection: %s; it "
+				    "tries again for a while",
+				err->msg);
 		disconnect(w);
 		break;
 	case PG_CLASS_RETRY:
@@ -240,11 +252,7 @@ survives(struct worker *w, const struct err *err)
 	case PG_CLASS_FATAL:
 		return false;
 	}
-	/* A poor connection is no reason to end while the work goes on. */
-	if (w->advanced)
-		w->failures = 0;
-	w->advanced = false;
-	if (++w->failures > limit)
+	if (++w->failures > RETRIES || w->losses > JOB_ATTEMPTS)
 		return false;
 	log_debug("again in a moment: %s", err->msg);
 	stop_sleep(&w->e->stop, job_backoff_ms(w->failures));
@@ -271,11 +279,13 @@ work(struct worker *w)
 	bool waited;
 
 	while (!stop_requested(&w->e->stop) && engine_ended(w->e) == END_NONE) {
-		/* Waiting is no success: what always fails would otherwise be
-		 * tried for ever once its chunk is free again. */
-		if (turn(&waited, w, &err) == 0)
-			w->failures = waited ? w->failures : 0;
-		else if (stop_requested(&w->e->stop))
+		if (turn(&waited, w, &err) == 0) {
+			/* Waiting is no success: what always fails would
+			 * otherwise be tried for ever once its chunk is free
+			 * again. */
+			if (!waited)
+				forgive(w);
+		} else if (stop_requested(&w->e->stop))
 			break;
 		else if (survives(w, &err))
 			continue;

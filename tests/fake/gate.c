@@ -259,9 +259,21 @@ is_due(const char *call)
 	return !strcmp(call, fake.call) && --fake.at == 0;
 }
 
+static void
+follow(void)
+{
+	if (fake.next == FAKE_FAILURES)
+		return;
+	fake.failure = fake.next;
+	fake.next = FAKE_FAILURES;
+	fake.times = 1;
+}
+
 static int
 pass_gate(struct pg *pg, const char *call, struct err *err)
 {
+	int rc;
+
 	atomic_fetch_add(&now_ms, 1);
 	if (++fake.facts.calls > FAKE_CALLS_MAX) {
 		fake_wrong("it does not end");
@@ -275,9 +287,10 @@ pass_gate(struct pg *pg, const char *call, struct err *err)
 		return 0;
 	fake.facts.by_worker = by_worker();
 	fake.facts.fired = call;
-	if (!fake.storm)
-		fake.times--;
-	return act(pg, err);
+	rc = act(pg, err);
+	if (!fake.storm && --fake.times == 0)
+		follow();
+	return rc;
 }
 
 int
@@ -326,6 +339,13 @@ fake_arm(enum fake_failure failure, int64_t at, int64_t times)
 	fake.at = at;
 	fake.armed = true;
 	fake.times = times;
+	fake.next = FAKE_FAILURES;
+}
+
+void
+fake_arm_next(enum fake_failure failure)
+{
+	fake.next = failure;
 }
 
 void

@@ -99,6 +99,8 @@ enum fake_failure {
 void fake_arm(enum fake_failure failure, int64_t at, int64_t times);
 /* The at-th call of this name, once. */
 void fake_arm_call(const char *call, enum fake_failure failure, int64_t at);
+/* Once that is over, the same call fails once more, otherwise. */
+void fake_arm_next(enum fake_failure failure);
 /* Every so many calls of other threads: this failure, or, for FAKE_FAILURES,
  * one after the other of those that something helps against. */
 void fake_storm(enum fake_failure failure, int64_t every);

@@ -253,6 +253,37 @@ a_poor_connection_ends_no_run_that_goes_on(void **state)
 	run_done(&r);
 }
 
+/* Each kind has its own number of attempts. */
+static void
+a_connection_lost_after_other_failures_is_made_again(void **state)
+{
+	int64_t seen = 0;
+	bool more = true;
+
+	(void)state;
+	for (int64_t n = 1; more; n += 3 * stride()) {
+		char *text = xasprintf("lost after others %lld", (long long)n);
+		struct run r;
+
+		where = text;
+		fake_load(&setup);
+		fake_arm(FAKE_SERIALIZATION, n, 12);
+		fake_arm_next(FAKE_LOST);
+		run(&r, 1);
+		more = fake_facts().fired != NULL;
+		if (fake_facts().by_worker) {
+			must(r.status == ERR_NONE && r.outcome.complete);
+			check_counts();
+			seen++;
+		}
+		fake_disarm();
+		run_done(&r);
+		where = "";
+		free(text);
+	}
+	assert_true(seen > 10);
+}
+
 /* The row is alone in its pass, and free at the moment that it is looked at:
  * that says nothing about a trigger. */
 static void
@@ -372,6 +403,8 @@ main(void)
 		STAYS(FAKE_MEMORY),
 		STAYS(FAKE_LOST),
 		cmocka_unit_test(a_poor_connection_ends_no_run_that_goes_on),
+		cmocka_unit_test(
+			a_connection_lost_after_other_failures_is_made_again),
 		cmocka_unit_test(a_row_let_go_at_any_look_is_written),
 		cmocka_unit_test(workers_finish_together_whatever_happens),
 	};

@@ -32,8 +32,6 @@ struct leaf {
 	char *sql_schema;           /* "schema" */
 	char **key;   /* primary key columns, NULL-terminated; may be empty */
 	char **asked; /* likewise: those that `where` seems to name */
-	bool before_trigger; /* a BEFORE UPDATE row trigger may fire */
-	bool any_trigger;
 	bool lock_for_update; /* a unique index covers an encrypted column */
 	bool toasted;         /* values may live outside the page */
 	bool unreadable; /* after catalog_survey(): what was refused makes it

@@ -122,6 +122,9 @@ struct pg_step {
 	/* The statement runs other people's code (triggers, constraints): no
 	 * word of the server about its failure is repeated. */
 	bool foreign_code;
+	/* It will come again: the server keeps it parsed and planned. Has args.
+	 * One at a time; another one takes its place. */
+	bool again;
 };
 
 /* Sends the steps in one flush and returns; the server works while the caller

@@ -141,9 +141,6 @@ int rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 int rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 	const struct write_options *o, struct err *err) MUST_CHECK;
 
-/* The planner insists on a poor plan: its settings are odd, and may not be
- * touched where there are triggers. */
-bool rows_plan_is_poor(const struct rows *r);
 /* Somebody wants the run to pause, as the last batch with a checkpoint saw. */
 bool rows_run_is_paused(const struct rows *r);
 

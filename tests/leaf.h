@@ -17,6 +17,7 @@ struct scene {
 	struct leaf_column column[LEAF_COLUMNS];
 	struct buf sql;
 	struct sql_view view;
+	struct range range;
 	struct sql_write write;
 };
 
@@ -60,9 +61,9 @@ scene_new(void **state)
 		.sql_name = xstrdup("\"s\".\"T\""),
 	};
 	s->view = (struct sql_view){.leaf = &s->leaf, .current_key = "k2"};
+	s->range = (struct range){{3, 0}, {7, 2}};
 	s->write = (struct sql_write){
 		.leaf = &s->leaf,
-		.range = {{3, 0}, {7, 2}},
 		.state_schema = "\"pgrekey\"",
 	};
 	buf_init(&s->sql, 1 << 16);

@@ -2,7 +2,7 @@
  * A batch as the binary arrays it is sent in. Nothing here needs a server.
  */
 #include "digest.h"
-#include "rows.h"
+#include "rows_int.h"
 #include <stdlib.h>
 
 #define ARRAY_MAX ((size_t)1 << 30)
@@ -108,11 +108,9 @@ set_origin(struct batch *b, size_t origin)
 static void
 add_tid(struct batch *b, struct tid tid)
 {
-	unsigned char bytes[6] = {(unsigned char)(tid.block >> 24),
-		(unsigned char)(tid.block >> 16),
-		(unsigned char)(tid.block >> 8), (unsigned char)tid.block,
-		(unsigned char)(tid.offset >> 8), (unsigned char)tid.offset};
+	unsigned char bytes[TID_BYTES];
 
+	rows_put_tid(bytes, tid);
 	array_add(&b->tid, slice_of(bytes, sizeof(bytes)));
 }
 

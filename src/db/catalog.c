@@ -18,11 +18,6 @@ static const char leaves_sql[] =
 	" (SELECT pg_catalog.min(r.rulename::text) FROM pg_catalog.pg_rewrite r"
 	"  WHERE r.ev_class = c.oid AND r.ev_type = '2'"
 	"  AND r.ev_enabled <> 'D'),"
-	" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
-	"  AND g.tgenabled IN ('O', 'A') AND g.tgtype & 19::int2 = 19),"
-	" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
-	"  AND g.tgenabled IN ('O', 'A') AND g.tgtype & 16::int2 = 16"
-	"  AND NOT g.tgisinternal),"
 	" c.reltoastrelid <> 0::oid,"
 	" pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
 	" pg_catalog.format('%I.%I', n.nspname, c.relname) "
@@ -48,8 +43,6 @@ load_leaf(struct leaf *leaf, struct loader *load, const struct pg_result *r,
 	quote_ident(&name, pg_text(r, i, L_TABLE));
 	leaf->sql_name = xstrdup(buf_str(&name));
 	buf_done(&name);
-	leaf->before_trigger = pg_bool(r, i, L_BEFORE);
-	leaf->any_trigger = pg_bool(r, i, L_TRIGGER);
 	leaf->toasted = pg_bool(r, i, L_TOAST);
 	leaf->column = xcalloc(leaf->conf->columns, sizeof(*leaf->column));
 	for (size_t c = 0; c < leaf->conf->columns; c++) {

@@ -27,8 +27,6 @@ enum leaf_field {
 	L_PERSISTENCE,
 	L_ROW_SECURITY,
 	L_RULE,
-	L_BEFORE,
-	L_TRIGGER,
 	L_TOAST,
 	L_USAGE,
 	L_NAME,

@@ -14,6 +14,8 @@ struct pg {
 	bool pooled;
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
+	char *kept;     /* the statement that the server keeps, or NULL */
+	char *coming; /* one that it is to keep, sent in this flush, or NULL */
 };
 
 /* Fill err and return -1. foreign_code: see struct pg_step. */

@@ -199,5 +199,7 @@ pg_close(struct pg *pg)
 	if (pg->conn)
 		PQfinish(pg->conn);
 	free(pg->settings);
+	free(pg->kept);
+	free(pg->coming);
 	free(pg);
 }

@@ -11,24 +11,17 @@ struct rows {
 	struct sql_view view;
 	const char *state_schema;
 	bool suppress_triggers;
-	size_t widest;  /* bytes of the widest row seen: bounds one FETCH */
-	bool planned;   /* the plan of a write was looked at */
-	bool poor_plan; /* and it stayed so */
-	bool no_nested_loop; /* it was poor, and no trigger minds */
-	bool paused;         /* the run, as the last batch saw it */
+	size_t widest; /* bytes of the widest row seen: bounds one FETCH */
+	bool paused;   /* the run, as the last batch saw it */
 	struct buf sql;
 };
-
-/* Looks at the plan that the server would choose without locking beforehand,
- * and remembers what to do about it. Outside any transaction. */
-int rows_check_plan(struct rows *r, struct pg *pg,
-	const struct sql_write *write, const struct pg_args *args,
-	struct err *err) MUST_CHECK;
 
 /* Empties a window for rows of so many columns; memory is kept. */
 void window_reset(struct window *w, size_t columns);
 /* A tid and a number in binary format. */
+#define TID_BYTES 6
 struct tid rows_tid(struct slice s);
+void rows_put_tid(unsigned char ret[TID_BYTES], struct tid tid);
 uint32_t rows_be32(const unsigned char *p);
 /* Appends one row to a window: bits of the columns that are oversize, and one
  * value per column whose ptr is NULL for NULL. */

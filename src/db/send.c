@@ -5,16 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* tid[], three arrays per column, and the checkpoint. */
-_Static_assert(1 + 3 * TARGET_COLUMNS_MAX + 6 <= PG_ARGS_MAX,
+/* tid[], the window, three arrays per column, and the checkpoint. */
+_Static_assert(3 + 3 * TARGET_COLUMNS_MAX + 6 <= PG_ARGS_MAX,
 	"a batch of the widest table has too many parameters");
 
+/* A range in binary format. */
+struct edges {
+	unsigned char lo[TID_BYTES], hi[TID_BYTES];
+};
+
 static void
-write_args(
-	struct pg_args *args, const struct batch *b, const struct checkpoint *k)
+write_args(struct pg_args *args, struct edges *edges, const struct batch *b,
+	const struct range *range, const struct checkpoint *k)
 {
+	rows_put_tid(edges->lo, range->lo);
+	rows_put_tid(edges->hi, range->hi);
 	args->count = 0;
 	pg_arg_binary(args, PG_TID_ARRAY, buf_slice(&b->tid));
+	pg_arg_binary(args, PG_TID, slice_of(edges->lo, TID_BYTES));
+	pg_arg_binary(args, PG_TID, slice_of(edges->hi, TID_BYTES));
 	for (size_t i = 0; i < b->columns; i++) {
 		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->old[i]));
 		pg_arg_binary(args, PG_TEXT_ARRAY, buf_slice(&b->fresh[i]));
@@ -66,13 +75,12 @@ make_transaction(struct transaction *t, const struct pg *pg,
 	if (r->suppress_triggers)
 		add_step(t, "SET LOCAL session_replication_role = replica",
 			NULL);
-	if (r->no_nested_loop)
-		add_step(t, "SET LOCAL enable_nestloop = off", NULL);
 	if (!o->checkpoint)
 		add_step(t, "SET CONSTRAINTS ALL IMMEDIATE", NULL);
 	t->write = t->steps;
 	add_step(t, buf_str(&r->sql), args);
 	add_step(t, o->checkpoint ? "COMMIT" : "ROLLBACK", NULL);
+	t->step[t->write].again = o->checkpoint;
 	/* Triggers and constraints run here, deferred ones at COMMIT. */
 	t->step[t->write].foreign_code = true;
 	t->step[t->write + 1].foreign_code = true;
@@ -91,7 +99,6 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 {
 	struct sql_write w = {
 		.leaf = r->leaf,
-		.range = *range,
 		.skip_locked = o->skip_locked,
 		.digests = b->digests,
 		.marked = b->marked,
@@ -99,13 +106,11 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	};
 	struct transaction t;
 	struct pg_args args;
+	struct edges edges;
 
 	buf_reset(&r->sql);
 	sql_write(&r->sql, &w);
-	write_args(&args, b, o->checkpoint);
-	if (!r->planned && o->checkpoint && b->rows > 1 &&
-		rows_check_plan(r, pg, &w, &args, err) < 0)
-		return -1;
+	write_args(&args, &edges, b, range, o->checkpoint);
 	make_transaction(&t, pg, r, o, &args);
 	return pg_send(pg, t.step, t.steps, err);
 }

@@ -1,8 +1,9 @@
 #include "quote.h"
 #include "sql_int.h"
 
-void
-sql_add_range(struct buf *sql, const struct range *r)
+/* t.ctid within the range. */
+static void
+add_range(struct buf *sql, const struct range *r)
 {
 	buf_addf(sql, "t.ctid >= '(%u,%u)'::tid AND t.ctid < '(%u,%u)'::tid",
 		r->lo.block, r->lo.offset, r->hi.block, r->hi.offset);
@@ -138,7 +139,7 @@ sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 	add_select(sql, v, true);
 	buf_adds(sql, " WHERE ");
 	if (range) {
-		sql_add_range(sql, range);
+		add_range(sql, range);
 		buf_adds(sql, " AND ");
 	}
 	add_filter(sql, v);
@@ -157,7 +158,7 @@ sql_copy(struct buf *sql, const struct sql_view *v,
 		buf_addf(sql, " TABLESAMPLE SYSTEM (%g)", part->sample);
 	buf_adds(sql, " WHERE ");
 	if (part->range)
-		sql_add_range(sql, part->range);
+		add_range(sql, part->range);
 	else
 		buf_adds(sql, "true");
 	sql_add_where(sql, v->leaf);
@@ -193,7 +194,7 @@ add_labels(struct buf *sql, const struct sql_view *v, size_t column,
 	v->leaf->conf->policy.format->sql_label(sql, c->ref, c->carrier);
 	buf_addf(sql, " AS label FROM ONLY %s AS t WHERE ", v->leaf->sql_name);
 	if (range)
-		sql_add_range(sql, range);
+		add_range(sql, range);
 	else
 		buf_adds(sql, "true");
 	sql_add_where(sql, v->leaf);

@@ -1,10 +1,10 @@
 /*
  * sql_int.h - the statements over a leaf, as text. Pure: names in, SQL out.
  *
- * These texts are the contract with the planner: window bounds are literals
- * and generate_subscripts joins the arrays, so that an untouched planner
- * hash-joins the batch with a TID range scan, which visits each page once and
- * prunes it. tests/db guards the plan; docs/architecture.md explains it.
+ * These texts are the contract with the planner: whatever its settings and
+ * statistics, it has no choice but to join the batch with a TID range scan of
+ * the window, which visits each page once and prunes it. tests/db guards the
+ * plan; docs/architecture.md explains it.
  */
 #ifndef PGREKEY_SQL_INT_H
 #define PGREKEY_SQL_INT_H
@@ -34,15 +34,13 @@ bool sql_overflow(struct buf *sql, const struct sql_view *view, size_t column);
 
 struct sql_write {
 	const struct leaf *leaf;
-	struct range range;
 	bool skip_locked;
 	bool digests;             /* some old values are digests */
 	bool marked;              /* some values have marks */
 	const char *state_schema; /* NULL: no checkpoint (canary) */
 };
 
-/* Parts of a statement: t.ctid within the range; AND the target's condition. */
-void sql_add_range(struct buf *sql, const struct range *r);
+/* Part of a statement: AND the target's condition. */
 void sql_add_where(struct buf *sql, const struct leaf *leaf);
 
 /* Labels of a column and how often each occurs: in the whole leaf, or in some
@@ -55,9 +53,9 @@ void sql_labels(struct buf *sql, const struct sql_view *v, size_t column,
 void sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part);
 
-/* Parameters: $1 tid[], then old and new text[] per column, and int8[] marks
- * if any, then, with a checkpoint, pos, run, leaf, chunk, epoch and the lease
- * in seconds. */
+/* Parameters: $1 tid[], $2 and $3 tid: the window from and below, then old and
+ * new text[] per column, and int8[] marks if any, then, with a checkpoint, pos,
+ * run, leaf, chunk, epoch and the lease in seconds. */
 void sql_write(struct buf *sql, const struct sql_write *w);
 
 #endif

@@ -48,6 +48,21 @@ arrays(const struct sql_write *w)
 	return w->marked ? 3 : 2;
 }
 
+/* The first parameter of the checkpoint: those of sql_int.h follow. */
+static size_t
+checkpoint_args(const struct sql_write *w)
+{
+	return arrays(w) * w->leaf->conf->columns + 4;
+}
+
+/* A parameter whose value the planner does not see: all batches of a leaf get
+ * the same plan, and the server makes it once. */
+static void
+add_unseen(struct buf *sql, size_t p, const char *type)
+{
+	buf_addf(sql, "(SELECT $%zu::%s)", p, type);
+}
+
 /* The columns of the batch, as they are called in every part of it. */
 static void
 add_names(struct buf *sql, const struct sql_write *w, const char *dot)
@@ -60,29 +75,60 @@ add_names(struct buf *sql, const struct sql_write *w, const char *dot)
 }
 
 static void
-add_arrays(struct buf *sql, const struct sql_write *w, const char *batch)
+add_array(struct buf *sql, size_t p, const char *type)
 {
-	size_t p = 2;
+	buf_adds(sql, "pg_catalog.unnest(");
+	add_unseen(sql, p, type);
+	buf_addc(sql, ')');
+}
 
-	buf_adds(sql, "ROWS FROM (pg_catalog.unnest($1::tid[])");
+/* The batch, row by row. */
+static void
+add_batch(struct buf *sql, const struct sql_write *w, const char *name)
+{
+	size_t p = 4;
+
+	buf_adds(sql, "ROWS FROM (");
+	add_array(sql, 1, "tid[]");
 	for (size_t i = 0; i < w->leaf->conf->columns; i++, p += arrays(w)) {
 		bool jsonb = w->leaf->column[i].carrier == CARRIER_JSONB;
 
+		buf_adds(sql, ", ");
+		add_array(sql, p, "text[]");
+		buf_adds(sql, ", ");
 		/* Cast here, a jsonb is parsed once, for SET and RETURNING. */
-		buf_addf(sql,
-			", pg_catalog.unnest($%zu::text[])"
-			", pg_catalog.unnest($%zu::text[]%s)",
-			p, p + 1, jsonb ? "::jsonb[]" : "");
-		if (w->marked)
-			buf_addf(sql, ", pg_catalog.unnest($%zu::int8[])",
-				p + 2);
+		add_array(sql, p + 1, jsonb ? "text[]::jsonb[]" : "text[]");
+		if (w->marked) {
+			buf_adds(sql, ", ");
+			add_array(sql, p + 2, "int8[]");
+		}
 	}
-	buf_addf(sql,
-		", pg_catalog.generate_subscripts($1::tid[], 1))"
-		" AS %s(tid",
-		batch);
+	buf_addf(sql, ") WITH ORDINALITY AS %s(tid", name);
 	add_names(sql, w, "");
 	buf_adds(sql, ", i)");
+}
+
+static void
+add_window(struct buf *sql)
+{
+	buf_adds(sql, "t.ctid >= ");
+	add_unseen(sql, 2, "tid");
+	buf_adds(sql, " AND t.ctid < ");
+	add_unseen(sql, 3, "tid");
+}
+
+/* The batch joined with its window. tidlarger() gives ctid back, and hides
+ * from the planner that a row could be fetched by it: a TID scan for each row
+ * is slow and prunes no page. So nothing is left but to scan the window once,
+ * and to hash the batch, which is estimated at ten rows. */
+static void
+add_join(struct buf *sql, const struct sql_write *w, const char *batch)
+{
+	buf_addf(sql,
+		"pg_catalog.tidlarger(t.ctid, '(0,0)'::tid) = %s.tid AND ",
+		batch);
+	add_window(sql);
+	add_compares(sql, w, batch);
 }
 
 /* Locks what can be locked at once; the rest of the statement sees no more. */
@@ -92,11 +138,9 @@ add_lock(struct buf *sql, const struct sql_write *w)
 	buf_adds(sql, "l AS MATERIALIZED (SELECT t.ctid AS tid, n.i");
 	add_names(sql, w, "n.");
 	buf_adds(sql, " FROM ");
-	add_arrays(sql, w, "n");
-	buf_addf(sql, " JOIN ONLY %s AS t ON t.ctid = n.tid WHERE ",
-		w->leaf->sql_name);
-	sql_add_range(sql, &w->range);
-	add_compares(sql, w, "n");
+	add_batch(sql, w, "n");
+	buf_addf(sql, ", ONLY %s AS t WHERE ", w->leaf->sql_name);
+	add_join(sql, w, "n");
 	buf_addf(sql, " FOR %s OF t SKIP LOCKED), ",
 		w->leaf->lock_for_update ? "UPDATE" : "NO KEY UPDATE");
 }
@@ -161,13 +205,6 @@ add_counter(struct buf *sql, const struct sql_write *w, const char *counter,
 	buf_addc(sql, ']');
 }
 
-/* The first parameter of the checkpoint: those of sql_int.h follow. */
-static size_t
-checkpoint_args(const struct sql_write *w)
-{
-	return arrays(w) * w->leaf->conf->columns + 2;
-}
-
 /* Advances the chunk under its epoch: no row if somebody else has it now. */
 static void
 add_checkpoint(struct buf *sql, const struct sql_write *w)
@@ -200,13 +237,15 @@ sql_write(struct buf *sql, const struct sql_write *w)
 	buf_addf(sql, "u AS (UPDATE ONLY %s AS t", w->leaf->sql_name);
 	add_set(sql, w->leaf);
 	buf_adds(sql, " FROM ");
-	if (w->skip_locked)
-		buf_adds(sql, "l AS s");
-	else
-		add_arrays(sql, w, "s");
-	buf_adds(sql, " WHERE t.ctid = s.tid AND ");
-	sql_add_range(sql, &w->range);
-	add_compares(sql, w, "s");
+	if (w->skip_locked) { /* l has read and pruned the window */
+		buf_adds(sql, "l AS s WHERE t.ctid = s.tid AND ");
+		add_window(sql);
+		add_compares(sql, w, "s");
+	} else {
+		add_batch(sql, w, "s");
+		buf_adds(sql, " WHERE ");
+		add_join(sql, w, "s");
+	}
 	add_returning(sql, w);
 	buf_adds(sql, ")");
 	if (w->state_schema)

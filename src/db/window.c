@@ -56,6 +56,17 @@ rows_tid(struct slice s)
 		rows_be32(s.ptr), (uint16_t)(s.ptr[4] << 8 | s.ptr[5])};
 }
 
+void
+rows_put_tid(unsigned char ret[TID_BYTES], struct tid tid)
+{
+	ret[0] = (unsigned char)(tid.block >> 24);
+	ret[1] = (unsigned char)(tid.block >> 16);
+	ret[2] = (unsigned char)(tid.block >> 8);
+	ret[3] = (unsigned char)tid.block;
+	ret[4] = (unsigned char)(tid.offset >> 8);
+	ret[5] = (unsigned char)tid.offset;
+}
+
 static bool
 tid_less(struct tid a, struct tid b)
 {

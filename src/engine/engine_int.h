@@ -89,7 +89,6 @@ struct worker {
 	struct rows *rows;
 	bool skip_locked;
 	int calm; /* batches without a miss; negative after one */
-	bool told_poor_plan;
 
 	/* the chunk and the group of windows under way */
 	struct chunk chunk;

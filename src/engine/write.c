@@ -19,7 +19,6 @@ write_new_leaf(struct worker *w)
 {
 	w->skip_locked = true; /* the first contact must not hurt anybody */
 	w->calm = 0;
-	w->told_poor_plan = false;
 }
 
 void
@@ -282,18 +281,6 @@ land(struct worker *w, struct flight *f, struct err *err)
 	return committed(w, f->batch, win, err);
 }
 
-static void
-tell_poor_plan(struct worker *w)
-{
-	if (w->told_poor_plan || !rows_plan_is_poor(w->rows))
-		return;
-	w->told_poor_plan = true;
-	log_warning("%s: the planner does not visit each page once for a "
-		    "batch, which is slow and lets the table grow: look at "
-		    "the planner settings of the role and the database",
-		rows_leaf(w->rows)->name);
-}
-
 /* Two batches at a time: one at the server, one being made. */
 static int
 write_batches(struct worker *w, struct deal *d, struct err *err)
@@ -322,7 +309,6 @@ write_batches(struct worker *w, struct deal *d, struct err *err)
 			*err = made;
 			return -1;
 		}
-		tell_poor_plan(w);
 		which = !which;
 	}
 	w->whole = true;

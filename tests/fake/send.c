@@ -166,13 +166,6 @@ store(const struct target_row *to, const struct batch *b, const bool *took,
 
 /* -- the functions of rows.h ----------------------------------------------- */
 
-bool
-rows_plan_is_poor(const struct rows *r)
-{
-	(void)r;
-	return false;
-}
-
 /* Nobody pauses these runs. */
 bool
 rows_run_is_paused(const struct rows *r)

@@ -111,9 +111,9 @@ struct fake_store {
 	const char *call; /* the only one that counts, or NULL */
 	int64_t at;
 	bool armed;
-	int64_t times; /* that it may still happen */
+	int64_t times;          /* that it may still happen */
 	enum fake_failure next; /* what follows then, or FAKE_FAILURES */
-	int64_t storm; /* calls from one failure to the next, or 0 */
+	int64_t storm;          /* calls from one failure to the next, or 0 */
 	pthread_t main;
 	bool lose_answer;             /* of the call under way */
 	int64_t victim_table, victim; /* -1: none */

@@ -8,6 +8,8 @@ static const char *const three[] = {"a", "b", "c"};
 #define CURRENT                                                \
 	"pg_catalog.starts_with(t.\"c\"::text COLLATE \"C\", " \
 	"'enc:fernet:k2:')"
+#define WINDOW "t.ctid >= (SELECT $2::tid) AND t.ctid < (SELECT $3::tid)"
+#define JOINED "pg_catalog.tidlarger(t.ctid, '(0,0)'::tid) = s.tid"
 #define RANGE "t.ctid >= '(3,0)'::tid AND t.ctid < '(7,2)'::tid"
 
 static void
@@ -16,7 +18,7 @@ a_window_reads_the_values_that_are_not_current_yet(void **state)
 	struct scene *s = *state;
 
 	scene_columns(s, one, 1);
-	sql_read(&s->sql, &s->view, &s->write.range);
+	sql_read(&s->sql, &s->view, &s->range);
 	assert_string_equal(buf_str(&s->sql),
 		"SELECT t.ctid, 0 + CASE WHEN pg_catalog.octet_length("
 		"t.\"c\"::text) > 1000 THEN 1 << 0 ELSE 0 END, CASE WHEN "
@@ -57,7 +59,7 @@ a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent(void **state)
 	struct scene *s = *state;
 
 	scene_columns(s, three, 3);
-	sql_read(&s->sql, &s->view, &s->write.range);
+	sql_read(&s->sql, &s->view, &s->range);
 	assert_has(s, "(NOT pg_catalog.starts_with(t.\"a\"::text");
 	assert_has(s, " OR NOT (pg_catalog.starts_with(t.\"b\"::text");
 	assert_has(s, " OR NOT CASE WHEN t.\"c\" IS NULL");
@@ -115,7 +117,7 @@ static void
 copying_reads_every_row_of_its_part(void **state)
 {
 	struct scene *s = *state;
-	struct copy_range part = {.range = &s->write.range};
+	struct copy_range part = {.range = &s->range};
 
 	scene_columns(s, one, 1);
 	s->view.everything = true;
@@ -159,7 +161,7 @@ a_write_compares_bytes_and_sets_nothing_but_the_values(void **state)
 	sql_write(&s->sql, &s->write);
 	assert_has(s, "u AS (UPDATE ONLY \"s\".\"T\" AS t SET \"c\" = "
 		      "coalesce(s.n0, t.\"c\") FROM ROWS FROM (");
-	assert_has(s, " WHERE t.ctid = s.tid AND " RANGE
+	assert_has(s, " WHERE " JOINED " AND " WINDOW
 		      " AND (s.n0 IS NULL OR t.\"c\"::text COLLATE \"C\" = "
 		      "s.o0) IS TRUE RETURNING s.i");
 	assert_lacks(s, "sha256");
@@ -167,10 +169,10 @@ a_write_compares_bytes_and_sets_nothing_but_the_values(void **state)
 	assert_has(s, "SELECT 1 / (SELECT pg_catalog.count(*)::int FROM k)");
 	/* The checkpoint's parameters come behind the arrays. */
 	assert_has(s, "UPDATE \"pgrekey\".chunk AS c SET pos = greatest("
-		      "c.pos, $4)");
-	assert_has(s, "c.run_id = $5 AND c.leaf = $6 AND c.no = $7 AND "
-		      "c.epoch = $8");
-	assert_lacks(s, "$10");
+		      "c.pos, $6)");
+	assert_has(s, "c.run_id = $7 AND c.leaf = $8 AND c.no = $9 AND "
+		      "c.epoch = $10");
+	assert_lacks(s, "$12");
 }
 
 static void
@@ -186,9 +188,9 @@ every_column_is_compared_cast_and_checked_as_its_type_needs(void **state)
 	assert_has(s, "(s.n1 IS NULL OR t.\"b\"::text COLLATE \"C\" = s.o1)");
 	assert_has(s, "(s.n2 IS NULL OR t.\"c\"::text COLLATE \"C\" = s.o2)");
 	assert_has(s, "(s.n2 IS NULL OR t.\"c\" = s.n2) IS TRUE");
-	assert_has(s,
-		"unnest($6::text[]), pg_catalog.unnest($7::text[]::jsonb[])");
-	assert_has(s, "greatest(c.pos, $8)");
+	assert_has(s, "unnest((SELECT $8::text[])), "
+		      "pg_catalog.unnest((SELECT $9::text[]::jsonb[]))");
+	assert_has(s, "greatest(c.pos, $10)");
 	assert_lacks(s, "varchar");
 }
 
@@ -200,11 +202,12 @@ marks_shift_the_parameters_and_are_counted(void **state)
 	scene_columns(s, three, 3);
 	s->write.marked = true;
 	sql_write(&s->sql, &s->write);
-	assert_has(s, "unnest($2::text[]), pg_catalog.unnest($3::text[]), "
-		      "pg_catalog.unnest($4::int8[])");
-	assert_has(s, "unnest($10::int8[])");
-	assert_has(s, "greatest(c.pos, $11)");
-	assert_has(s, "c.epoch = $15");
+	assert_has(s, "unnest((SELECT $4::text[])), "
+		      "pg_catalog.unnest((SELECT $5::text[])), "
+		      "pg_catalog.unnest((SELECT $6::int8[]))");
+	assert_has(s, "unnest((SELECT $12::int8[]))");
+	assert_has(s, "greatest(c.pos, $13)");
+	assert_has(s, "c.epoch = $17");
 }
 
 static void
@@ -230,7 +233,7 @@ a_careful_write_locks_what_it_can_have_at_once(void **state)
 	s->write.skip_locked = true;
 	sql_write(&s->sql, &s->write);
 	assert_has(s, "FOR NO KEY UPDATE OF t SKIP LOCKED");
-	assert_has(s, " FROM l AS s WHERE");
+	assert_has(s, " FROM l AS s WHERE t.ctid = s.tid AND " WINDOW);
 	/* Compared when it is locked, and again when it is written. */
 	assert_has(s, "(n.n0 IS NULL OR t.\"c\"::text COLLATE \"C\" = n.o0)");
 	assert_has(s, "(s.n0 IS NULL OR t.\"c\"::text COLLATE \"C\" = s.o0)");

@@ -73,6 +73,22 @@ pg_lost(const struct pg *pg)
 	return PQstatus(pg->conn) != CONNECTION_OK;
 }
 
+static bool
+says_on(const struct pg *pg, const char *parameter)
+{
+	const char *value = PQparameterStatus(pg->conn, parameter);
+
+	return value && !strcmp(value, "on");
+}
+
+bool
+pg_refuses_writes(const struct pg *pg)
+{
+	/* A pooler says what it heard of some session once. */
+	return !pg->pooled && (says_on(pg, "default_transaction_read_only") ||
+				      says_on(pg, "in_hot_standby"));
+}
+
 bool
 pg_is_pooled(const struct pg *pg)
 {

@@ -71,6 +71,7 @@ pg_classify(const struct err *err)
 		{"08", PG_CLASS_LOST},
 		{"53300", PG_CLASS_LOST}, /* too many connections: later */
 		{"57P", PG_CLASS_LOST},
+		{"25006", PG_CLASS_LOST}, /* read-only: no primary any more */
 		{"25P03", PG_CLASS_LOST},
 		{"25P04", PG_CLASS_LOST},
 	};

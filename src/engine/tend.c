@@ -41,13 +41,15 @@ keep_alive(struct state *s, struct worker *w)
 		(void)!state_prove_on(s, proves, &ignored);
 }
 
-/* It was idle for a while. That it is gone shows only when it is used. */
+/* It was idle for a while. That it is gone, or is the primary no longer, shows
+ * only when it is used. */
 static bool
 is_connected(struct state *s)
 {
 	struct err ignored;
 
-	if (s->pg && pg_exec(s->pg, "SELECT 1", &ignored) == 0)
+	if (s->pg && pg_exec(s->pg, "SELECT 1", &ignored) == 0 &&
+		!pg_refuses_writes(s->pg))
 		return true;
 	pg_close(s->pg);
 	s->pg = NULL;

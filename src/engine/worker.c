@@ -228,6 +228,13 @@ forgive(struct worker *w)
 	w->losses = 0;
 }
 
+/* A standby by now, or set so: the next connection may lead elsewhere. */
+static bool
+is_read_only(const struct err *err)
+{
+	return !strcmp(err->sqlstate, "25006");
+}
+
 /* Is it worth another turn? Sleeps before saying so. */
 static bool
 survives(struct worker *w, const struct err *err)
@@ -239,8 +246,10 @@ survives(struct worker *w, const struct err *err)
 	switch (pg_classify(err)) {
 	case PG_CLASS_LOST:
 		if (++w->losses == 1)
-			log_warning("a worker lost its connection: %s; it "
-				    "tries again for a while",
+			log_warning("a worker %s: %s; it tries again for a "
+				    "while",
+				is_read_only(err) ? "finds the server read-only"
+						  : "lost its connection",
 				err->msg);
 		disconnect(w);
 		break;
@@ -271,6 +280,18 @@ is_dispensable(struct worker *w, const struct err *err)
 	return true;
 }
 
+static void
+give_up(struct worker *w, struct err *err)
+{
+	if (is_read_only(err)) {
+		err_in(err, "the server is read-only");
+		err_hint(err, "it has become a standby, or "
+			      "default_transaction_read_only was set; the same "
+			      "command goes on where this one stopped");
+	}
+	engine_end(w->e, END_FAILED, err, NULL);
+}
+
 /* False: it has left the crew already. */
 static bool
 work(struct worker *w)
@@ -292,7 +313,7 @@ work(struct worker *w)
 		else if (is_dispensable(w, &err))
 			return false;
 		else
-			engine_end(w->e, END_FAILED, &err, NULL);
+			give_up(w, &err);
 	}
 	return true;
 }

@@ -136,6 +136,36 @@ class Faults(Scene):
             self.assertEqual(
                 self.sql("SELECT state FROM pgrekey.run"), [("complete",)])
 
+    def test_a_run_leaves_a_primary_that_was_set_read_only_for_the_new_one(
+            self):
+        """It answers as before, main too, and takes nothing more."""
+        self.slow()
+        with self.cluster.standby() as standby:
+            self.tool.connection = {
+                "host": f"{self.cluster.socket},{standby.socket}",
+                "target_session_attrs": "read-write"}
+            run = self.begun()
+            self.addCleanup(self.read_only, self.admin, "off")
+            self.read_only(self.admin, "on")
+            self.assertMiddle(run)
+            old, self.admin = self.admin, standby.connect(self.database)
+            self.addCleanup(self.admin.close)
+            self.until(lambda: "read-only" in run.said()
+                       or not run.running(), "the run notices")
+            self.assertTrue(self.value("SELECT pg_promote()"))
+            self.assertComplete(run)
+            self.assertEqual(
+                self.sql("SELECT state FROM pgrekey.run"), [("complete",)])
+            self.admin = old
+            self.assertEqual(
+                self.sql("SELECT state FROM pgrekey.run"), [("open",)])
+
+    def read_only(self, admin, value):
+        with admin.cursor() as cursor:
+            cursor.execute("ALTER SYSTEM SET default_transaction_read_only ="
+                           f" {value}")
+            cursor.execute("SELECT pg_reload_conf()")
+
     # -- sessions --------------------------------------------------------------
 
     def terminate_workers(self):

@@ -200,6 +200,8 @@ act(struct pg *pg, struct err *err)
 		return refuse(pg, "53200", err);
 	case FAKE_DENIED:
 		return refuse(pg, "42501", err);
+	case FAKE_READ_ONLY:
+		return refuse(pg, "25006", err);
 	case FAKE_LOST:
 		return lose(pg, LINGER_MS, err);
 	case FAKE_RESTART:

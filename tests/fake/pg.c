@@ -42,6 +42,13 @@ pg_lost(const struct pg *pg)
 	return pg->lost;
 }
 
+bool
+pg_refuses_writes(const struct pg *pg)
+{
+	(void)pg;
+	return false;
+}
+
 int
 pg_server_version(const struct pg *pg)
 {

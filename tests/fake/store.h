@@ -77,6 +77,7 @@ enum fake_failure {
 	FAKE_DIVISION, /* the fence's own code, from somewhere else */
 	FAKE_MEMORY,   /* of the server */
 	FAKE_DENIED,
+	FAKE_READ_ONLY, /* the server has become a standby */
 	/* The connection dies, the server takes a while to notice. */
 	FAKE_LOST,
 	/* All connections die; each is told when it is used next. */

@@ -104,20 +104,42 @@ class Limits(Refusals):
         self.assertOnce("idle")
         self.assertHazards(paused=1)
 
-    def test_a_server_made_read_only_in_the_middle_ends_it_with_4(self):
+    def made_read_only(self):
+        """A run that found its server so in the middle."""
         self.addCleanup(self.read_only, "off")
+        self.start_anew()
+        run = self.start()
+        self.until(lambda: self.done() > ROWS // 50 or not run.running(),
+                   "it works")
+        self.hazard("middle", self.done() < ROWS and run.running())
+        self.read_only("on")
+        self.until(lambda: "read-only" in run.said() or not run.running(),
+                   "it is noticed")
+        return run
+
+    def test_a_server_that_is_read_only_for_a_while_is_waited_for(self):
         for _ in range(ROUNDS):
-            self.start_anew()
+            run = self.made_read_only()
+            self.assertTrue(run.running(), "it gave up at once")
+            self.read_only("off")
+            self.assertExit(0, run.finish())
+            self.assertOnce("read-only")
+        self.assertHazards(middle=1)
+
+    def test_a_server_made_read_only_for_good_ends_it_with_4(self):
+        for _ in range(pick(1, 2, 10)):
             count = self.count_from_now("25006")
-            result = self.interrupt("read-only",
-                                    lambda: self.read_only("on"))
+            result = self.made_read_only().finish()
             count()
             self.assertExit(4, result)
+            self.assertIn("the server is read-only", result.err)
+            self.assertIn("goes on where", result.err)
             self.assertExit(4, self.tool.rotate())
             self.read_only("off")
             self.assertExit(0, self.tool.rotate())
             self.assertOnce("read-only")
-        self.assertHazards(**{"read-only": 1, "25006": 1})
+        # Each worker tries more than once.
+        self.assertHazards(**{"middle": 1, "25006": 4})
 
     def read_only(self, value):
         self.sql(f"ALTER SYSTEM SET default_transaction_read_only = {value}")

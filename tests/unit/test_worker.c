@@ -25,6 +25,7 @@ static const struct failure {
 	[FAKE_DIVISION] = {"division by zero", PASSES},
 	[FAKE_MEMORY] = {"out of memory", PERMANENT},
 	[FAKE_DENIED] = {"permission denied", PERMANENT},
+	[FAKE_READ_ONLY] = {"read-only", PASSES},
 	[FAKE_LOST] = {"connection lost", PASSES},
 	[FAKE_RESTART] = {"restart", PASSES},
 	[FAKE_LOST_ANSWER] = {"answer lost", PASSES},
@@ -37,11 +38,12 @@ static const struct failure {
 	[FAKE_RELEASED] = {"row let go", MEDDLING},
 };
 
+/* Or is it about rows that are in use? */
 static bool
-is_lost(enum fake_failure failure)
+is_of_server(enum fake_failure failure)
 {
 	return failure == FAKE_LOST || failure == FAKE_RESTART ||
-	       failure == FAKE_LOST_ANSWER;
+	       failure == FAKE_LOST_ANSWER || failure == FAKE_READ_ONLY;
 }
 
 static bool
@@ -70,7 +72,8 @@ expected_status(enum fake_failure failure, const struct fake_facts *f)
 		return -1;
 	if (f->by_worker)
 		return ERR_NONE;
-	return fired_at(f, "rows_wait") && !is_lost(failure) ? ERR_NONE : -1;
+	return fired_at(f, "rows_wait") && !is_of_server(failure) ? ERR_NONE
+								  : -1;
 }
 
 /* Nobody else wrote anything: the first proof finds nothing left to do. */
@@ -353,6 +356,7 @@ static enum fake_failure kinds[] = {
 	FAKE_DIVISION,
 	FAKE_MEMORY,
 	FAKE_DENIED,
+	FAKE_READ_ONLY,
 	FAKE_LOST,
 	FAKE_RESTART,
 	FAKE_LOST_ANSWER,
@@ -384,6 +388,7 @@ main(void)
 		ONCE(FAKE_DIVISION),
 		ONCE(FAKE_MEMORY),
 		ONCE(FAKE_DENIED),
+		ONCE(FAKE_READ_ONLY),
 		ONCE(FAKE_LOST),
 		ONCE(FAKE_RESTART),
 		ONCE(FAKE_LOST_ANSWER),
@@ -396,11 +401,13 @@ main(void)
 		TIMES(FAKE_SERIALIZATION),
 		TIMES(FAKE_LOCK_TIMEOUT),
 		TIMES(FAKE_DIVISION),
+		TIMES(FAKE_READ_ONLY),
 		TIMES(FAKE_LOST),
 		STAYS(FAKE_SERIALIZATION),
 		STAYS(FAKE_LOCK_TIMEOUT),
 		STAYS(FAKE_DIVISION),
 		STAYS(FAKE_MEMORY),
+		STAYS(FAKE_READ_ONLY),
 		STAYS(FAKE_LOST),
 		cmocka_unit_test(a_poor_connection_ends_no_run_that_goes_on),
 		cmocka_unit_test(

@@ -31,7 +31,7 @@ int pg_open(struct pg **ret, const struct pg_options *options,
 	struct err *err) MUST_CHECK;
 void pg_close(struct pg *pg); /* NULL is fine */
 
-bool pg_lost(const struct pg *pg);          /* the connection is gone */
+bool pg_lost(const struct pg *pg); /* the connection is gone */
 /* As far as it said with its last answer: a standby, or set read-only. */
 bool pg_refuses_writes(const struct pg *pg);
 int pg_server_version(const struct pg *pg); /* 150020 */
@@ -165,6 +165,7 @@ enum pg_class {
 	PG_CLASS_DATA,  /* a row does not fit: halve down to it */
 	PG_CLASS_FENCE, /* division by zero: perhaps our epoch fence */
 	PG_CLASS_LOST,  /* no such server there any more: reconnect */
+	PG_CLASS_FULL,  /* the server's disk: wait until there is room */
 	PG_CLASS_FATAL, /* nothing here can help */
 };
 

@@ -74,6 +74,7 @@ pg_classify(const struct err *err)
 		{"25006", PG_CLASS_LOST}, /* read-only: no primary any more */
 		{"25P03", PG_CLASS_LOST},
 		{"25P04", PG_CLASS_LOST},
+		{"53100", PG_CLASS_FULL},
 	};
 
 	if (err->code != ERR_DB)

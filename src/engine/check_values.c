@@ -43,6 +43,7 @@ cannot_read(struct check *c, const struct remark *about, const char *what,
 	case PG_CLASS_RETRY:
 	case PG_CLASS_DATA:
 	case PG_CLASS_FENCE:
+	case PG_CLASS_FULL:
 	case PG_CLASS_FATAL:
 		break;
 	}

@@ -64,6 +64,7 @@ try_rows(struct rows *r, struct pg *pg, const struct batch *b,
 	case PG_CLASS_LOCK:
 		return 0; /* the rows are in use: nothing learnt */
 	case PG_CLASS_LOST:
+	case PG_CLASS_FULL:
 	case PG_CLASS_FATAL:
 		break;
 	}

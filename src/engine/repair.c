@@ -223,7 +223,8 @@ repair_batch(struct worker *w, struct batch *b, const struct window *win,
 	size_t half = b->rows / 2;
 	bool data;
 
-	if (class == PG_CLASS_LOST || class == PG_CLASS_FATAL ||
+	if (class == PG_CLASS_LOST || class == PG_CLASS_FULL ||
+		class == PG_CLASS_FATAL ||
 		atomic_load(&w->e->stop.level) == STOP_NOW) {
 		*err = *why;
 		return -1;

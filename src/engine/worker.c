@@ -3,6 +3,7 @@
  * the end when it is the one to find none. Shares nothing with the others but
  * the stop flag.
  */
+#include "clock.h"
 #include "engine_int.h"
 #include "log.h"
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define NAP_MS 200
 #define PAUSE_NAP_MS 1000
 #define RETRIES 20
+#define FULL_MINUTES 30
 #define RENEW_MS (1000 * LEASE_SECONDS / 6)
 
 int
@@ -226,6 +228,23 @@ forgive(struct worker *w)
 {
 	w->failures = 0;
 	w->losses = 0;
+	w->full = 0;
+}
+
+/* Somebody has to make room, which takes longer than a server to restart. */
+static bool
+outlasts_full_disk(struct worker *w, const struct err *err)
+{
+	if (!w->told_full)
+		log_warning("%s; a worker waits %d minutes for room", err->msg,
+			FULL_MINUTES);
+	w->told_full = true;
+	if (w->full++ == 0)
+		w->full_since_ms = clock_ms();
+	if (clock_ms() - w->full_since_ms >= FULL_MINUTES * 60000)
+		return false;
+	stop_sleep(&w->e->stop, job_backoff_ms(w->full));
+	return true;
 }
 
 /* A standby by now, or set so: the next connection may lead elsewhere. */
@@ -253,6 +272,8 @@ survives(struct worker *w, const struct err *err)
 				err->msg);
 		disconnect(w);
 		break;
+	case PG_CLASS_FULL:
+		return outlasts_full_disk(w, err);
 	case PG_CLASS_RETRY:
 	case PG_CLASS_LOCK:
 	case PG_CLASS_FENCE: /* the chunk is somebody else's now */
@@ -280,14 +301,18 @@ is_dispensable(struct worker *w, const struct err *err)
 	return true;
 }
 
+#define RESUMES "the same command goes on where this one stopped"
+
 static void
 give_up(struct worker *w, struct err *err)
 {
 	if (is_read_only(err)) {
 		err_in(err, "the server is read-only");
-		err_hint(err, "it has become a standby, or "
-			      "default_transaction_read_only was set; the same "
-			      "command goes on where this one stopped");
+		err_hint(err,
+			"it has become a standby, or "
+			"default_transaction_read_only was set; " RESUMES);
+	} else if (pg_classify(err) == PG_CLASS_FULL) {
+		err_hint(err, "make room on the disk of the server; " RESUMES);
 	}
 	engine_end(w->e, END_FAILED, err, NULL);
 }
@@ -304,8 +329,10 @@ work(struct worker *w)
 			/* Waiting is no success: what always fails would
 			 * otherwise be tried for ever once its chunk is free
 			 * again. */
-			if (!waited)
+			if (!waited) {
 				forgive(w);
+				w->told_full = false;
+			}
 		} else if (stop_requested(&w->e->stop))
 			break;
 		else if (survives(w, &err))

@@ -200,6 +200,8 @@ act(struct pg *pg, struct err *err)
 		return refuse(pg, "53200", err);
 	case FAKE_DENIED:
 		return refuse(pg, "42501", err);
+	case FAKE_FULL:
+		return refuse(pg, "53100", err);
 	case FAKE_READ_ONLY:
 		return refuse(pg, "25006", err);
 	case FAKE_LOST:
@@ -351,9 +353,10 @@ fake_arm_next(enum fake_failure failure)
 }
 
 void
-fake_arm_call(const char *call, enum fake_failure failure, int64_t at)
+fake_arm_call(
+	const char *call, enum fake_failure failure, int64_t at, int64_t times)
 {
-	fake_arm(failure, at, 1);
+	fake_arm(failure, at, times);
 	fake.call = call;
 }
 

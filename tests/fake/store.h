@@ -77,6 +77,7 @@ enum fake_failure {
 	FAKE_DIVISION, /* the fence's own code, from somewhere else */
 	FAKE_MEMORY,   /* of the server */
 	FAKE_DENIED,
+	FAKE_FULL,      /* the disk of the server */
 	FAKE_READ_ONLY, /* the server has become a standby */
 	/* The connection dies, the server takes a while to notice. */
 	FAKE_LOST,
@@ -98,8 +99,9 @@ enum fake_failure {
 /* The at-th call from now, counted from 1, and those after it of the same name
  * until it has happened so many times. */
 void fake_arm(enum fake_failure failure, int64_t at, int64_t times);
-/* The at-th call of this name, once. */
-void fake_arm_call(const char *call, enum fake_failure failure, int64_t at);
+/* The at-th call of this name, and those after it. */
+void fake_arm_call(
+	const char *call, enum fake_failure failure, int64_t at, int64_t times);
 /* Once that is over, the same call fails once more, otherwise. */
 void fake_arm_next(enum fake_failure failure);
 /* Every so many calls of other threads: this failure, or, for FAKE_FAILURES,

@@ -383,29 +383,69 @@ class Disk(Faults):
         subprocess.run(command, capture_output=True,
                        **self.cluster._as_account())
 
-    def test_a_full_disk_stops_it_and_costs_no_row(self):
+    def on_a_small_disk(self):
+        """The table; and where to make room."""
         disk = self.small_disk()
         self.sql(f"CREATE TABLESPACE {self.database} LOCATION '{disk}'")
         self.addCleanup(self.sql, f"DROP TABLESPACE {self.database}")
         self.addCleanup(self.sql, "DROP TABLE t")
         self.sql(f"ALTER TABLE t SET TABLESPACE {self.database}")
-        for _ in range(ROUNDS):
-            self.sql("VACUUM FULL t")
-            self.start_anew()
-            # Nothing is pruned, so that the table must grow.
-            old = self.connect(autocommit=False)
-            old.cursor().execute("SET TRANSACTION ISOLATION LEVEL"
-                                 " REPEATABLE READ; SELECT 1 FROM t")
-            result = self.interrupt("full", lambda: self.fill(disk))
-            self.assertExit(4, result)
-            self.assertIn("53100", result.err)
-            self.check_readable()
+        return disk
+
+    @contextlib.contextmanager
+    def waiting_for_room(self, disk):
+        """A run, in the middle, that was told that there is none."""
+        self.sql("VACUUM FULL t")
+        self.start_anew()
+        # Nothing is pruned, so that the table must grow.
+        old = self.connect(autocommit=False)
+        old.cursor().execute("SET TRANSACTION ISOLATION LEVEL"
+                             " REPEATABLE READ; SELECT 1 FROM t")
+        run = self.start()
+        self.until(lambda: self.done() > ROWS // 50 or not run.running(),
+                   "it works")
+        self.hazard("middle", self.done() < ROWS and run.running())
+        self.fill(disk)
+        self.until(lambda: run.said().count("53100") == 2
+                   or not run.running(), "each worker says so")
+        time.sleep(pick(2, 2, 60))
+        self.assertTrue(run.running(), "it gave up at once")
+        self.assertEqual(run.said().count("53100"), 2, "it says so for ever")
+        self.assertEqual(self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname ="
+            " current_database() AND xact_start < clock_timestamp()"
+            " - interval '1s' AND pid IN"
+            " (SELECT backend_pid FROM pgrekey.worker)"), 0)
+        self.hazard("full")
+        self.check_readable()
+        try:
+            yield run
+        finally:
             old.close()
-            with contextlib.suppress(OSError):
-                (disk / "filler").unlink()
+
+    def make_room(self, disk):
+        with contextlib.suppress(OSError):
+            (disk / "filler").unlink()
+
+    def test_room_on_a_full_disk_is_waited_for_and_costs_no_row(self):
+        disk = self.on_a_small_disk()
+        for _ in range(ROUNDS):
+            with self.waiting_for_room(disk) as run:
+                self.make_room(disk)
+                self.assertExit(0, run.finish())
+            self.assertOnce(f"disk full, seed {SEED}")
+        self.assertHazards(middle=1, full=1)
+
+    def test_who_waits_for_room_can_be_stopped_and_started_again(self):
+        disk = self.on_a_small_disk()
+        for _ in range(ROUNDS):
+            with self.waiting_for_room(disk) as run:
+                run.send(signal.SIGTERM)
+                self.assertExit(5, run.finish())
+            self.make_room(disk)
             self.assertExit(0, self.tool.rotate())
             self.assertOnce(f"disk full, seed {SEED}")
-        self.assertHazards(full=1)
+        self.assertHazards(middle=1, full=1)
 
     def check_readable(self):
         old = self.before.readings(self.ring)

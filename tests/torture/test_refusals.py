@@ -168,7 +168,8 @@ class Disk(Refusals):
 
     def test_a_disk_that_does_not_keep_what_it_took_costs_no_row(self):
         """The server believes nothing any more, and recovers by itself. Whose
-        own session saw it ends, as on a full disk."""
+        own session saw it ends: what such a disk says is not to be built on.
+        """
         for _ in range(ROUNDS):
             self.start_anew()
             panics, starts = self.panics(), self.starts()

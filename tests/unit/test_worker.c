@@ -4,6 +4,7 @@
  * acts just before it. The run must end, say the right thing, and leave a
  * state from which the next one finishes.
  */
+#include "clock.h"
 #include "torture.h"
 
 /* -- one failure ----------------------------------------------------------- */
@@ -25,6 +26,7 @@ static const struct failure {
 	[FAKE_DIVISION] = {"division by zero", PASSES},
 	[FAKE_MEMORY] = {"out of memory", PERMANENT},
 	[FAKE_DENIED] = {"permission denied", PERMANENT},
+	[FAKE_FULL] = {"disk full", PASSES},
 	[FAKE_READ_ONLY] = {"read-only", PASSES},
 	[FAKE_LOST] = {"connection lost", PASSES},
 	[FAKE_RESTART] = {"restart", PASSES},
@@ -43,7 +45,8 @@ static bool
 is_of_server(enum fake_failure failure)
 {
 	return failure == FAKE_LOST || failure == FAKE_RESTART ||
-	       failure == FAKE_LOST_ANSWER || failure == FAKE_READ_ONLY;
+	       failure == FAKE_LOST_ANSWER || failure == FAKE_READ_ONLY ||
+	       failure == FAKE_FULL;
 }
 
 static bool
@@ -287,6 +290,48 @@ a_connection_lost_after_other_failures_is_made_again(void **state)
 	assert_true(seen > 10);
 }
 
+/* Where a worker's n-th batch is refused from then on, so many times. */
+static void
+run_with_full_disk(struct run *r, int64_t n, int64_t times)
+{
+	fake_load(&setup);
+	fake_arm_call("rows_wait", FAKE_FULL, n, times);
+	run(r, 1);
+	must(fake_facts().by_worker);
+}
+
+static void
+a_full_disk_is_waited_for_more_patiently_than_a_connection(void **state)
+{
+	struct run r;
+
+	(void)state;
+	where = "disk full for a while";
+	run_with_full_disk(&r, 5, 60);
+	check_finished(&r);
+	check_counts();
+	run_done(&r);
+}
+
+#define MINUTE_MS (60 * (int64_t)1000)
+
+static void
+a_disk_that_stays_full_ends_the_run_after_half_an_hour(void **state)
+{
+	int64_t began = clock_ms();
+	struct run r;
+
+	(void)state;
+	where = "disk full for ever";
+	run_with_full_disk(&r, 5, ALWAYS);
+	must(r.status == -1 && !strcmp(r.err.sqlstate, "53100"));
+	must(strstr(r.err.hint, "goes on where this one stopped"));
+	must(clock_ms() - began > 29 * MINUTE_MS);
+	must(clock_ms() - began < 35 * MINUTE_MS);
+	check_rows(false);
+	run_done(&r);
+}
+
 /* The row is alone in its pass, and free at the moment that it is looked at:
  * that says nothing about a trigger. */
 static void
@@ -302,7 +347,7 @@ a_row_let_go_at_any_look_is_written(void **state)
 		where = text;
 		fake_load(&setup);
 		fake_hold(CREDS, 100);
-		fake_arm_call("rows_presence", FAKE_RELEASED, n);
+		fake_arm_call("rows_presence", FAKE_RELEASED, n, 1);
 		run(&r, 1);
 		more = fake_facts().fired != NULL;
 		if (more)
@@ -356,6 +401,7 @@ static enum fake_failure kinds[] = {
 	FAKE_DIVISION,
 	FAKE_MEMORY,
 	FAKE_DENIED,
+	FAKE_FULL,
 	FAKE_READ_ONLY,
 	FAKE_LOST,
 	FAKE_RESTART,
@@ -388,6 +434,7 @@ main(void)
 		ONCE(FAKE_DIVISION),
 		ONCE(FAKE_MEMORY),
 		ONCE(FAKE_DENIED),
+		ONCE(FAKE_FULL),
 		ONCE(FAKE_READ_ONLY),
 		ONCE(FAKE_LOST),
 		ONCE(FAKE_RESTART),
@@ -401,17 +448,23 @@ main(void)
 		TIMES(FAKE_SERIALIZATION),
 		TIMES(FAKE_LOCK_TIMEOUT),
 		TIMES(FAKE_DIVISION),
+		TIMES(FAKE_FULL),
 		TIMES(FAKE_READ_ONLY),
 		TIMES(FAKE_LOST),
 		STAYS(FAKE_SERIALIZATION),
 		STAYS(FAKE_LOCK_TIMEOUT),
 		STAYS(FAKE_DIVISION),
 		STAYS(FAKE_MEMORY),
+		STAYS(FAKE_FULL),
 		STAYS(FAKE_READ_ONLY),
 		STAYS(FAKE_LOST),
 		cmocka_unit_test(a_poor_connection_ends_no_run_that_goes_on),
 		cmocka_unit_test(
 			a_connection_lost_after_other_failures_is_made_again),
+		cmocka_unit_test(
+			a_full_disk_is_waited_for_more_patiently_than_a_connection),
+		cmocka_unit_test(
+			a_disk_that_stays_full_ends_the_run_after_half_an_hour),
 		cmocka_unit_test(a_row_let_go_at_any_look_is_written),
 		cmocka_unit_test(workers_finish_together_whatever_happens),
 	};

@@ -3,6 +3,7 @@
  */
 #include "engine_int.h"
 #include "log.h"
+#include <string.h>
 
 #define WINDOW_BLOCKS_MIN 8
 
@@ -88,16 +89,14 @@ pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 	return rc;
 }
 
-int
-walk_chunk(struct worker *w, struct err *err)
+static int
+walk(struct worker *w, struct err *err)
 {
 	struct tid at = {(uint32_t)w->chunk.pos, 0};
 	struct tid end = {(uint32_t)w->chunk.hi, 0};
 	size_t windows;
 
 	w->counts = (struct chunk_counts){0};
-	if (enter_leaf(w, err) < 0)
-		return -1;
 	while (is_before(at, end)) {
 		struct tid start = at;
 
@@ -112,4 +111,31 @@ walk_chunk(struct worker *w, struct err *err)
 			return 0;
 	}
 	return 0;
+}
+
+/* What ends the run says of which table; whatever triggers and constraints do
+ * there, the server's own words are not repeated. */
+static void
+name_leaf(const struct worker *w, struct err *err)
+{
+	if (err->code != ERR_DB || pg_classify(err) != PG_CLASS_FATAL)
+		return;
+	err_in(err, "%s", rows_leaf(w->rows)->name);
+	if (!strcmp(err->sqlstate, "42501"))
+		err_hint(err, "`pgrekey check` names each privilege that is "
+			      "missing, with its GRANT; else a trigger needs "
+			      "one");
+}
+
+int
+walk_chunk(struct worker *w, struct err *err)
+{
+	int rc;
+
+	if (enter_leaf(w, err) < 0)
+		return -1;
+	rc = walk(w, err);
+	if (rc < 0)
+		name_leaf(w, err);
+	return rc;
 }

@@ -186,6 +186,25 @@ class Faults(Scene):
         self.assertGreater(
             self.value("SELECT count(*) FROM pgrekey.worker"), 20)
 
+    # -- privileges ------------------------------------------------------------
+
+    def test_a_privilege_taken_away_is_said_with_its_table_and_a_remedy(self):
+        self.slow()
+        role = self.role(f"CREATE ON DATABASE {self.database}")
+        for privilege in ("UPDATE", "SELECT"):
+            with self.subTest(privilege):
+                self.sql(f"GRANT SELECT, UPDATE ON t TO {role}")
+                run = self.begun(beyond=self.done())
+                self.sql(f"REVOKE {privilege} ON t FROM {role}")
+                self.assertMiddle(run)
+                result = run.finish()
+                self.assertExit(4, result)
+                self.assertIn("pgrekey: public.t: the server refused: "
+                              "SQLSTATE 42501", result.err)
+                self.assertIn("`pgrekey check` names", result.err)
+                self.assertIn(f"GRANT {privilege}",
+                              self.tool.run("check").out)
+
     # -- connections -----------------------------------------------------------
 
     def occupy(self, free=0):

@@ -14,7 +14,7 @@ struct pressure_limits {
 	int64_t replica_lag_ms; /* of the slowest standby; 0: no limit */
 	int64_t slot_bytes; /* WAL kept for slots beyond what it was; 0: none */
 	int64_t dead_rows;  /* in the tables of the run; 0: no limit */
-	const char *query;  /* true means wait; or NULL */
+	const char *query;  /* for one boolean: true means wait; or NULL */
 };
 
 struct pressure {
@@ -24,6 +24,11 @@ struct pressure {
 };
 
 #define PRESSURE_REASON 200
+
+/* Before a run: does the query answer, and with a boolean? ERR_USAGE when it
+ * does not. to as in remark.h. */
+int pressure_check(const struct remarks *to, struct pg *pg,
+	const struct pressure_limits *limits, struct err *err) MUST_CHECK;
 
 /* Takes the bearings. blind names a signal that is off, or is empty. */
 int pressure_begin(struct pressure *ret, char blind[PRESSURE_REASON],

@@ -184,7 +184,9 @@ const struct option option_table[] = {
 		FIELD(config, throttle_query),
 		.argument = "SQL",
 		.example = "SELECT monitoring.is_busy()",
-		.help = "wait while this query says true, or fails"},
+		.help = "wait while this query says true, or fails",
+		.comment = "One boolean, and nothing is written. Where it "
+			   "fails at the start, rotate does not begin."},
 	{.section = "rotate",
 		.name = "triggers",
 		.on = "rotate",

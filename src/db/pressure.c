@@ -51,6 +51,70 @@ ask(int64_t *ret, struct state *s, const char *sql, const struct pg_args *args,
 	return 0;
 }
 
+/* -- the user's own question ----------------------------------------------- */
+
+/* What is not one boolean fails in here, be it a statement of another kind, two
+ * rows, or a number. */
+static void
+add_query(struct buf *sql, const char *query)
+{
+	size_t n = strlen(query);
+
+	while (n > 0 && strchr("; \t", query[n - 1]))
+		n--;
+	buf_adds(sql, "SELECT coalesce((");
+	buf_add(sql, query, n);
+	/* It may end in a comment. */
+	buf_adds(sql, "\n), false)");
+}
+
+/* In a transaction that cannot write. */
+static int
+ask_query(bool *ret, struct pg *pg, const char *query, struct err *err)
+{
+	struct pg_result *r;
+	struct buf sql;
+	int rc = -1;
+
+	buf_init(&sql, (size_t)1 << 20);
+	add_query(&sql, query);
+	if (pg_begin(pg, PG_READ, NULL, err) == 0 &&
+		pg_exec(pg, "SET LOCAL statement_timeout = '" QUERY_TIMEOUT "'",
+			err) == 0 &&
+		pg_query(&r, pg, buf_str(&sql), NULL, err) == 0) {
+		*ret = pg_bool(r, 0, 0);
+		pg_free(r);
+		rc = 0;
+	}
+	pg_rollback(pg);
+	buf_done(&sql);
+	return rc;
+}
+
+int
+pressure_check(const struct remarks *to, struct pg *pg,
+	const struct pressure_limits *limits, struct err *err)
+{
+	struct remark about = {.topic = TOPIC_THROTTLING};
+	bool busy;
+
+	if (to)
+		remark_ok(to, TOPIC_THROTTLING, 0);
+	if (!limits->query || ask_query(&busy, pg, limits->query, err) == 0)
+		return 0;
+	if (pg_lost(pg))
+		return -1;
+	if (!strcmp(err->sqlstate, "42501")) {
+		err_hint(err, "GRANT what the query needs");
+	} else {
+		err->code = ERR_USAGE;
+		err_hint(err, "it is asked as SELECT coalesce((...), false), "
+			      "read-only, for " QUERY_TIMEOUT " at most");
+	}
+	err_in(err, "cannot ask throttle_query, which must be one boolean");
+	return remark_refuse(to, &about, err);
+}
+
 int
 pressure_begin(struct pressure *ret, char blind[PRESSURE_REASON],
 	struct state *s, const struct pressure_limits *limits, struct err *err)
@@ -148,27 +212,20 @@ look_at_waiters(char *reason, struct state *s, struct err *err)
 	return 0;
 }
 
-/* The user's own question, in a transaction that cannot write. Its failure is
- * a reason to wait: nobody knows what it would have said. */
+/* Its failure is a reason to wait: nobody knows what it would have said. */
 static int
 look_at_query(char *reason, struct pressure *p, struct state *s)
 {
 	struct err why;
-	struct pg_result *r = NULL;
+	bool busy;
 
 	if (!p->limits.query)
 		return 0;
-	if (pg_begin(s->pg, PG_READ, NULL, &why) < 0 ||
-		pg_exec(s->pg,
-			"SET LOCAL statement_timeout = '" QUERY_TIMEOUT "'",
-			&why) < 0 ||
-		pg_query(&r, s->pg, p->limits.query, NULL, &why) < 0)
+	if (ask_query(&busy, s->pg, p->limits.query, &why) < 0)
 		snprintf(reason, PRESSURE_REASON,
 			"throttle_query failed: SQLSTATE %s", why.sqlstate);
-	else if (pg_rows(r) > 0 && pg_bool(r, 0, 0))
+	else if (busy)
 		snprintf(reason, PRESSURE_REASON, "throttle_query says so");
-	pg_free(r);
-	pg_rollback(s->pg);
 	return pg_lost(s->pg) ? -1 : 0;
 }
 

@@ -25,6 +25,8 @@ static const struct topic topics[REMARK_TOPICS] = {
 		"nothing stands in the way"},
 	[TOPIC_CONNECTIONS] = {"connections", SUBJECT_SERVER,
 		"there are enough"},
+	[TOPIC_THROTTLING] = {"throttling", SUBJECT_SERVER,
+		"no throttle_query, or one that answers"},
 	[TOPIC_STATE] = {"state schema", SUBJECT_SERVER,
 		"is there, or can be made"},
 	[TOPIC_RUNS] = {"runs", SUBJECT_SERVER, "no other run is in the way"},

@@ -94,6 +94,7 @@ look(struct check *c, struct err *err)
 	};
 
 	if (survey_server(&c->to, c->pg, &wants, err) < 0 ||
+		pressure_check(&c->to, c->pg, &c->o->rotate.limits, err) < 0 ||
 		catalog_survey(&c->catalog, c->pg, job->target, job->targets,
 			&c->to, err) < 0 ||
 		check_state(c, err) < 0 ||

@@ -47,6 +47,8 @@ dry_run(struct outcome *ret, struct engine *e, struct pg *pg, struct err *err)
 {
 	bool refused = false;
 
+	if (pressure_check(NULL, pg, &e->o->limits, err) < 0)
+		return -1;
 	for (size_t i = 0; i < e->catalog.leaves; i++) {
 		const struct leaf *leaf = &e->catalog.leaf[i];
 

@@ -194,8 +194,9 @@ void inspection_done(struct inspection *i, const struct leaf *leaf);
 
 /* -- preflight.c ----------------------------------------------------------- */
 
-/* Before the first write: lengths, and for each leaf that has work a canary,
- * a few rows written and rolled back. has_work has one entry per leaf. */
+/* Before the first write: the query that throttles, lengths, and for each leaf
+ * that has work a canary, a few rows written and rolled back. has_work has one
+ * entry per leaf. */
 int preflight(struct engine *e, struct pg *pg, const bool *has_work,
 	struct err *err) MUST_CHECK;
 /* *refusal says why the server would not take the rows, or is empty. */

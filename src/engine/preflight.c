@@ -127,6 +127,8 @@ preflight(
 {
 	struct err refusal;
 
+	if (pressure_check(NULL, pg, &e->o->limits, err) < 0)
+		return -1;
 	for (size_t i = 0; i < e->catalog.leaves; i++) {
 		const struct leaf *leaf = &e->catalog.leaf[i];
 

@@ -470,8 +470,8 @@ class Output(Base):
         remarks = self.check().report["remarks"]
         self.assertEqual({r["topic"] for r in remarks}, {
             "file", "method", "keyring", "memory", "version", "access",
-            "settings", "connections", "state_schema", "runs", "pruning",
-            "replication", "application", "relation", "columns", "lengths",
+            "settings", "connections", "throttling", "state_schema", "runs",
+            "pruning", "replication", "application", "relation", "columns", "lengths",
             "privileges", "row_security", "rules", "triggers", "constraints",
             "publications", "indexes", "hot_updates", "values", "size",
             "time"})

@@ -94,6 +94,28 @@ FINE = {
         "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (1000)"),
 }
 
+# throttle_query: the SQLSTATE that is said.
+QUERIES = {
+    "SELECT 1": "42804",
+    "SELECT 'true'::text": "42804",
+    "SELECT true, false": "42601",
+    "VALUES (true), (false)": "21000",
+    "is it busy?": "42601",
+    "SELECT yes FROM nowhere": "42P01",
+    "SELECT 1 / 0 = 1": "22012",
+    "SELECT true; SELECT false": "42601",
+    "COMMIT": "42703",
+    "UPDATE busy SET yes = true RETURNING yes": "42601",
+    "SELECT meddle()": "25006",
+}
+
+QUERIES_THAT_ARE_FINE = ("SELECT yes FROM busy", "SELECT yes FROM busy;",
+                         "SELECT yes FROM busy -- or so",
+                         "SELECT yes FROM busy WHERE false",
+                         "SELECT NULL::boolean", "VALUES (false)", "false",
+                         "WITH w AS (SELECT 1 AS x) SELECT x > 1 FROM w",
+                         "SELECT tired()")
+
 
 def setUpModule():
     Scene.open()
@@ -218,6 +240,48 @@ class Tables(Base):
                                        "where": condition})
                 [refusal] = self.bothRefuse(2, "values")
                 self.assertIn(what, refusal["text"])
+
+
+class Queries(Base):
+    def setUp(self):
+        super().setUp()
+        self.table()
+        self.sql("CREATE TABLE busy AS SELECT false AS yes")
+        self.sql("CREATE DOMAIN mood AS boolean")
+        self.sql("CREATE FUNCTION tired() RETURNS mood LANGUAGE sql AS"
+                 " 'SELECT false'")
+        self.sql("CREATE FUNCTION meddle() RETURNS boolean LANGUAGE sql AS"
+                 " 'UPDATE public.busy SET yes = true RETURNING yes'")
+
+    def ask(self, query):
+        self.tool.configure(rotate={"throttle_query": query},
+                            t={"columns": "secret"})
+
+    def test_a_query_that_is_no_boolean_is_refused_before_a_run_begins(self):
+        for query, what in QUERIES.items():
+            with self.subTest(query):
+                self.ask(query)
+                [refusal] = self.bothRefuse(2, "throttling")
+                self.assertRegex(refusal["text"], "throttle_query.* boolean")
+                self.assertIn(what, refusal["text"])
+                self.assertExit(2, self.tool.rotate("--dry-run"))
+                self.assertEqual(
+                    self.value("SELECT count(*) FROM pgrekey.run"), 0)
+        self.assertFalse(self.value("SELECT yes FROM busy"))
+
+    def test_a_query_for_one_boolean_is_not(self):
+        for query in QUERIES_THAT_ARE_FINE:
+            with self.subTest(query):
+                self.ask(query)
+                self.bothStart()
+
+    def test_one_that_the_role_may_not_ask_is_a_matter_of_privileges(self):
+        role = self.role(f"CREATE ON DATABASE {self.database}",
+                         "SELECT, UPDATE ON t")
+        self.ask("SELECT yes FROM busy")
+        self.bothRefuse(4, "throttling")
+        self.sql(f"GRANT SELECT ON busy TO {role}")
+        self.bothStart()
 
 
 class Privileges(Base):

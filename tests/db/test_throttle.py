@@ -117,9 +117,12 @@ class Query(Base):
         self.sql("UPDATE busy SET yes = false")
         self.goes_on(run)
 
-    def test_a_query_that_fails_holds_the_run(self):
+    def test_a_query_that_fails_later_holds_the_run(self):
+        self.sql("UPDATE busy SET yes = false")
         self.slow(throttle_query="SELECT 1 / (1 - yes::int) > 1 FROM busy")
         run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.sql("UPDATE busy SET yes = true")
         self.holds("throttle_query failed: SQLSTATE 22012")
         self.sql("UPDATE busy SET yes = false")
         self.goes_on(run)
@@ -175,8 +178,15 @@ class Query(Base):
         self.goes_on(run)
 
     def test_a_query_cannot_write(self):
-        self.slow(throttle_query="UPDATE busy SET yes = false RETURNING yes")
+        self.sql("UPDATE busy SET yes = false")
+        self.sql("CREATE FUNCTION meddle() RETURNS boolean LANGUAGE plpgsql AS"
+                 " 'BEGIN IF (SELECT yes FROM public.busy) THEN"
+                 " UPDATE public.busy SET yes = false; END IF;"
+                 " RETURN false; END'")
+        self.slow(throttle_query="SELECT meddle()")
         run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.sql("UPDATE busy SET yes = true")
         self.holds("throttle_query failed: SQLSTATE 25006")
         run.send(15)
         self.assertExit(5, run.finish())

@@ -206,7 +206,7 @@ int preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 /* -- dry_run.c, outcome.c ---------------------------------------------------
  */
 
-int dry_run(struct outcome *ret, struct engine *e, struct pg *pg,
+int dry_run(struct outcome *ret, struct engine *e, struct state *s,
 	struct err *err) MUST_CHECK;
 
 /* Reads the numbers and findings of the run. */

@@ -285,7 +285,7 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 			o->lock_timeout_ms, err) < 0 ||
 		read_clock(&e, &s, err) < 0)
 		goto out;
-	status = o->dry_run ? dry_run(ret, &e, s.pg, err)
+	status = o->dry_run ? dry_run(ret, &e, &s, err)
 			    : real_run(ret, &e, &s, err);
 out:
 	outcome_finish(ret, e.started_ms);

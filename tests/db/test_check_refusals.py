@@ -143,7 +143,7 @@ class Base(Scene):
 
     def bothRefuse(self, status, topic, count=1):
         """check with exit 1 and as many refusals, rotate with that status,
-        which check foretold. Returns the refusals."""
+        which check foretold; so does a dry run. Returns the refusals."""
         checked = self.check()
         self.assertExit(1, checked)
         refusals = self.refusals(checked)
@@ -151,11 +151,12 @@ class Base(Scene):
                          refusals)
         self.assertEqual({r["exit"] for r in refusals}, {status}, refusals)
         before = self.untouched()
-        rotated = self.tool.rotate()
-        self.assertExit(status, rotated)
-        self.assertEqual(before, self.untouched(), "something was written")
-        for refusal in refusals[:1]:
-            self.assertIn(refusal["text"], rotated.err)
+        for arguments in (("--dry-run",), ()):
+            rotated = self.tool.rotate(*arguments)
+            self.assertExit(status, rotated)
+            self.assertEqual(before, self.untouched(), "something was written")
+            for refusal in refusals[:1]:
+                self.assertIn(refusal["text"], rotated.err)
         return refusals
 
     def bothStart(self):
@@ -264,7 +265,6 @@ class Queries(Base):
                 [refusal] = self.bothRefuse(2, "throttling")
                 self.assertRegex(refusal["text"], "throttle_query.* boolean")
                 self.assertIn(what, refusal["text"])
-                self.assertExit(2, self.tool.rotate("--dry-run"))
                 self.assertEqual(
                     self.value("SELECT count(*) FROM pgrekey.run"), 0)
         self.assertFalse(self.value("SELECT yes FROM busy"))
@@ -366,6 +366,7 @@ class State(Base):
         self.sql(f"REVOKE USAGE ON SCHEMA pgrekey FROM {role}")
         checked = self.check()
         self.assertExit(1, checked)
+        self.assertExit(4, self.tool.rotate("--dry-run"))
         self.assertExit(4, self.tool.rotate())
         hints = [r["hint"] for r in self.refusals(checked)]
         self.assertEqual(len(hints), 3, hints)
@@ -405,6 +406,7 @@ class State(Base):
         [remark] = [r for r in checked.report["remarks"]
                     if r["topic"] == "runs"]
         self.assertIn("supersede", remark["text"])
+        self.assertExit(0, self.tool.rotate("--dry-run"))
         self.assertEqual(self.value("SELECT state FROM pgrekey.run"), "open")
 
     def test_a_database_that_is_read_only_is_refused(self):

@@ -3,6 +3,7 @@
  */
 #include "state.h"
 #include "store_int.h"
+#include "survey.h"
 #include <stdlib.h>
 
 const char fake_links_state[] = "state";
@@ -41,6 +42,16 @@ int
 state_prepare(struct state *s, struct err *err)
 {
 	if (fake_enter(s->pg, "state_prepare", err) < 0)
+		return -1;
+	return fake_leave(s->pg, err);
+}
+
+int
+survey_state(const struct remarks *to, struct state *s,
+	const struct run_spec *spec, struct err *err)
+{
+	(void)to, (void)spec;
+	if (fake_enter(s->pg, "survey_state", err) < 0)
 		return -1;
 	return fake_leave(s->pg, err);
 }

@@ -90,15 +90,21 @@ terminal_width(void)
 	return size.ws_col;
 }
 
-/* Leaves the last column free: some terminals wrap when it is filled. */
+/* Leaves the last column free: some terminals wrap when it is filled. Fields
+ * have two blanks between them, and half a number is another number. */
 static void
 cut(char *text, size_t width)
 {
 	struct slice s = slice_str(text);
+	char *end = NULL;
 
 	for (size_t used = 0; s.len > 0; used++) {
+		char *here = text + strlen(text) - s.len;
+
+		if (slice_starts(s, "  "))
+			end = here;
 		if (used + 1 >= width) {
-			text[strlen(text) - s.len] = '\0';
+			*(end ? end : here) = '\0';
 			return;
 		}
 		s = slice_skip(s, utf8_char(s));

@@ -214,6 +214,25 @@ the_progress_line_is_cut_to_the_width_in_characters(void **state)
 				   "\r\033[K123456789\r\033[K");
 }
 
+static void
+a_field_that_does_not_fit_is_left_out_whole(void **state)
+{
+	struct capture c = capture_terminal(16);
+
+	(void)state;
+	log_progress("pass 1  t  1,234,567 values");
+	log_progress("pass 1  t  1,234");
+	log_progress("pass 1  t  1,23");
+	log_progress("pass 1, \xc3\xa9\xc3\xa9 done  1,234");
+	log_progress("");
+	release(c);
+	assert_string_equal(shown, "\r\033[Kpass 1  t"
+				   "\r\033[Kpass 1  t"
+				   "\r\033[Kpass 1  t  1,23"
+				   "\r\033[Kpass 1, \xc3\xa9\xc3\xa9 done"
+				   "\r\033[K");
+}
+
 #define THREADS 4
 #define LINES 50
 
@@ -260,6 +279,7 @@ main(void)
 		cmocka_unit_test(log_lines_appear_above_the_progress_line),
 		cmocka_unit_test(
 			the_progress_line_is_cut_to_the_width_in_characters),
+		cmocka_unit_test(a_field_that_does_not_fit_is_left_out_whole),
 		cmocka_unit_test(lines_of_threads_are_never_mixed),
 	};
 

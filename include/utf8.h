@@ -10,4 +10,7 @@
  * one. */
 size_t utf8_char(struct slice s);
 
+/* A whole character that can drive a terminal: C0, DEL, C1. */
+bool utf8_is_control(struct slice c);
+
 #endif

@@ -36,9 +36,10 @@ add_escaped(struct buf *out, unsigned char c)
 }
 
 static bool
-needs_escape(unsigned char c)
+needs_escape(struct slice c)
 {
-	return c < 0x20 || c == 0x7f || c == '"' || c == '\\';
+	return utf8_is_control(c) || slice_eq(c, slice_str("\"")) ||
+	       slice_eq(c, slice_str("\\"));
 }
 
 static void
@@ -52,10 +53,8 @@ add_string(struct buf *out, struct slice s)
 		if (n == 0) {
 			buf_adds(out, "\xef\xbf\xbd"); /* U+FFFD */
 			n = 1;
-		} else if (n == 1 && needs_escape(s.ptr[0])) {
-			add_escaped(out, s.ptr[0]);
-		} else if (n == 2 && s.ptr[0] == 0xc2 && s.ptr[1] < 0xa0) {
-			add_escaped(out, s.ptr[1]); /* U+0080 to U+009F */
+		} else if (needs_escape(slice_of(s.ptr, n))) {
+			add_escaped(out, s.ptr[n - 1]); /* C1 is C2 XX */
 		} else {
 			buf_add(out, s.ptr, n);
 		}

@@ -50,15 +50,6 @@ put(const char *text, size_t len)
 	}
 }
 
-/* C0, DEL, and C1 as UTF-8 spells it: all of them can drive a terminal. */
-static bool
-is_control(struct slice s, size_t n)
-{
-	if (n == 1)
-		return s.ptr[0] < 0x20 || s.ptr[0] == 0x7f;
-	return n == 2 && s.ptr[0] == 0xc2 && s.ptr[1] < 0xa0;
-}
-
 /* Names come from a database or a directory: they may hold anything. */
 static void
 clean(char *text)
@@ -69,7 +60,7 @@ clean(char *text)
 
 	for (; s.len > 0; s = slice_skip(s, n)) {
 		n = utf8_char(s);
-		if (n == 0 || is_control(s, n)) {
+		if (n == 0 || utf8_is_control(slice_of(s.ptr, n))) {
 			*to++ = '?';
 			n = n ? n : 1;
 		} else {

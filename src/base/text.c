@@ -16,15 +16,6 @@ text_grouped(struct buf *b, int64_t n)
 	}
 }
 
-/* Those of one byte, and those of two. */
-static bool
-is_control(struct slice c)
-{
-	if (c.len == 2)
-		return c.ptr[0] == 0xc2 && c.ptr[1] < 0xa0;
-	return c.len == 1 && (c.ptr[0] < 0x20 || c.ptr[0] == 0x7f);
-}
-
 void
 text_name(struct buf *b, const char *name)
 {
@@ -33,7 +24,7 @@ text_name(struct buf *b, const char *name)
 	while (rest.len > 0) {
 		size_t n = utf8_char(rest);
 
-		if (n == 0 || is_control(slice_of(rest.ptr, n)))
+		if (n == 0 || utf8_is_control(slice_of(rest.ptr, n)))
 			buf_addc(b, '?');
 		else
 			buf_add(b, rest.ptr, n);

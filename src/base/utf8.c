@@ -48,3 +48,11 @@ utf8_char(struct slice s)
 	}
 	return 0;
 }
+
+bool
+utf8_is_control(struct slice c)
+{
+	if (c.len == 2)
+		return c.ptr[0] == 0xc2 && c.ptr[1] < 0xa0;
+	return c.len == 1 && (c.ptr[0] < 0x20 || c.ptr[0] == 0x7f);
+}

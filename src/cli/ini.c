@@ -1,3 +1,4 @@
+#include "chars.h"
 #include "ini_int.h"
 #include "utf8.h"
 #include <assert.h>
@@ -11,12 +12,6 @@ struct reader {
 	struct err *err;
 	bool failed;
 };
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 /* The server wants UTF-8 names, and no editor shows a control character. */
 static int
@@ -123,7 +118,7 @@ take_line(struct reader *r)
 static bool
 says_nothing(struct slice line)
 {
-	while (line.len > 0 && is_blank((char)line.ptr[0]))
+	while (line.len > 0 && is_blank(line.ptr[0]))
 		line = slice_skip(line, 1);
 	return line.len == 0 || line.ptr[0] == ';' || line.ptr[0] == '#';
 }

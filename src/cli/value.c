@@ -1,3 +1,4 @@
+#include "chars.h"
 #include "value_int.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -156,12 +157,6 @@ list_free(char **list)
 	for (char **item = list; item && *item; item++)
 		free(*item);
 	free(list);
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 char *

@@ -1,4 +1,5 @@
 #include "base64.h"
+#include "chars.h"
 
 /* No character of the alphabet; no value has this bit. */
 #define NO 0x80
@@ -109,12 +110,6 @@ base64_decode(
 		return -1;
 	memcpy(out, bytes, 3 - pads);
 	return out - ret + 3 - (long)pads;
-}
-
-static bool
-is_space(unsigned char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* What Python ignores behind the padding that ended decoding. */

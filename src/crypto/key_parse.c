@@ -1,12 +1,7 @@
 #include "base64.h"
+#include "chars.h"
 #include "key_int.h"
 #include "secret.h"
-
-static bool
-is_space(unsigned char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 struct slice
 key_trim(struct slice s)

@@ -17,6 +17,7 @@ LAYERS = ("base", "crypto", "format", "db", "engine", "cli")
 # Headers that have no .c file of their own.
 HOMES = {
     "banned.h": "base",
+    "chars.h": "base",
     "slice.h": "base",
     "state.h": "db",
     "target.h": "format",

@@ -42,6 +42,22 @@ refuses_a_character_that_is_cut_or_continued_wrongly(void **state)
 	assert_int_equal(utf8_char(slice_of("", 0)), 0);
 }
 
+static void
+knows_what_drives_a_terminal(void **state)
+{
+	static const char *const drives[] = {
+		"\x01", "\x1b", "\x1f", "\x7f", "\xc2\x80", "\xc2\x9f"};
+	static const char *const shows[] = {" ", "~", "\xc2\xa0", "\xc3\x80",
+		"\xe0\xa0\x80", "\xf0\x90\x80\x80"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(drives) / sizeof(drives[0]); i++)
+		assert_true(utf8_is_control(slice_str(drives[i])));
+	for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]); i++)
+		assert_false(utf8_is_control(slice_str(shows[i])));
+	assert_true(utf8_is_control(slice_of("\0", 1)));
+}
+
 int
 main(void)
 {
@@ -52,6 +68,7 @@ main(void)
 			refuses_overlong_surrogates_and_beyond_unicode),
 		cmocka_unit_test(
 			refuses_a_character_that_is_cut_or_continued_wrongly),
+		cmocka_unit_test(knows_what_drives_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,19 @@ check_database(const struct config *c, struct err *err)
 }
 
 static int
+refuse_column(const char *name, const struct target *a, const struct target *b,
+	struct err *err)
+{
+	if (a == b)
+		return err_set(err, ERR_USAGE,
+			"column '%s' of %s.%s is configured twice (line %d)",
+			name, a->schema, a->table, a->line);
+	return err_set(err, ERR_USAGE,
+		"column '%s' of %s.%s is configured twice (lines %d and %d)",
+		name, a->schema, a->table, b->line, a->line);
+}
+
+static int
 check_columns(const struct target *a, size_t column, const struct target *b,
 	struct err *err)
 {
@@ -27,10 +40,7 @@ check_columns(const struct target *a, size_t column, const struct target *b,
 		if (a == b && i >= column)
 			break;
 		if (!strcmp(b->column[i], name))
-			return err_set(err, ERR_USAGE,
-				"column '%s' of %s.%s is configured twice "
-				"(lines %d and %d)",
-				name, a->schema, a->table, b->line, a->line);
+			return refuse_column(name, a, b, err);
 	}
 	return 0;
 }

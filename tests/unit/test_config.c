@@ -182,6 +182,8 @@ c20_a_column_configured_twice_is_refused(void **state)
 		"column 'c' of public.t is configured twice (lines 1 and 4)");
 	accept("[table a]\ncolumns = x, x\n");
 	assert_int_equal(check(0), -1);
+	assert_string_equal(
+		err.msg, "column 'x' of public.a is configured twice (line 1)");
 	accept("[table a]\ncolumns = c\n[table b]\ncolumns = c\n"
 	       "[table c]\nname = s.a\ncolumns = c, \"C\"\n");
 	assert_int_equal(check(0), 0);

@@ -11,6 +11,11 @@
 #define ROTATION 4
 #define CHUNK_BLOCKS_MIN 64
 
+/* Between two passes of a leaf. */
+#define PAUSE_SECONDS 30
+#define LONGEST_PAUSE AS_TEXT(PAUSE_SECONDS)
+#define PAUSE_HOLDS HOLDS("l.not_before", PAUSE_SECONDS)
+
 int
 state_settle(struct state *s, uint32_t leaf, struct err *err)
 {
@@ -62,7 +67,7 @@ state_settle(struct state *s, uint32_t leaf, struct err *err)
 	" fruitless = CASE WHEN o.wrote > 0 THEN 0 ELSE l.fruitless + 1 END," \
 	" not_before = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"        \
 	"  pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs =>"   \
-	"  least(30, 0.25::float8 * pg_catalog.power(2,"                      \
+	"  least(" LONGEST_PAUSE ", 0.25::float8 * pg_catalog.power(2,"       \
 	"  least(l.fruitless, 10)))) END,"                                    \
 	" stuck_since = CASE WHEN o.wrote = 0 AND o.rows_left > 0 THEN"       \
 	"  coalesce(l.stuck_since, pg_catalog.clock_timestamp()) END,"        \
@@ -92,8 +97,7 @@ static const char plan_sql[] =
 	" blocks = coalesce(pg_catalog.pg_relation_size(l.leaf::oid), 0)"
 	"  / $3"
 	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'dirty'"
-	" AND (l.not_before IS NULL OR"
-	"  l.not_before <= pg_catalog.clock_timestamp())"
+	" AND (l.not_before IS NULL OR NOT " PAUSE_HOLDS ")"
 	" RETURNING l.leaf, l.pass, l.blocks,"
 	"  pg_catalog.array_fill(0::bigint, ARRAY["
 	"   pg_catalog.cardinality(l.rewritten)]) AS zero), "
@@ -120,14 +124,16 @@ static const char look_sql[] =
 	"  $3)), false)"
 	" FROM @.leaf AS l WHERE l.run_id = $1 AND l.leaf = ANY ($2)";
 
+#define WAS_HEARD_OF \
+	HOLDS("w.seen_at + pg_catalog.make_interval(secs => $3)", LEASE_SECONDS)
+
 /* Only one worker proves; should it die, the next one does. So does one of
  * another process when nothing was heard of it for a while: its backend may
  * outlive a host that is frozen. */
 static const char prove_sql[] =
 	"UPDATE @.run AS r SET prover = $2 WHERE r.id = $1 AND (r.prover IS"
 	" NULL OR r.prover = $2 OR NOT EXISTS (SELECT FROM @.worker AS w WHERE"
-	" w.id = r.prover AND (w.seen_at > pg_catalog.clock_timestamp() -"
-	"  pg_catalog.make_interval(secs => $3) OR EXISTS (SELECT FROM"
+	" w.id = r.prover AND (" WAS_HEARD_OF " OR EXISTS (SELECT FROM"
 	"  @.worker AS me WHERE me.id = $2 AND me.host = w.host"
 	"  AND me.os_pid = w.os_pid)) AND " WORKER_ALIVE ")) RETURNING 1";
 

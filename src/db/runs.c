@@ -93,13 +93,15 @@ static const char tables_sql[] =
 	" @.chunk AS k JOIN @.leaf AS l USING (run_id, leaf)"              \
 	" GROUP BY k.run_id, k.worker_id)"
 
+#define SAID_SO HOLDS("v.alive_until", POOLED_LEASE_SECONDS)
+
 /* Of backends of other roles only the pid may be seen, and from a standby
  * nothing: then it is the last sign of life that counts. A proof may take long
  * without one. */
 #define IS_THERE                                                            \
 	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN v.recent"            \
 	" WHEN v.backend_pid IS NULL THEN"                                  \
-	" coalesce(v.alive_until > pg_catalog.clock_timestamp(), false)"    \
+	" coalesce(" SAID_SO ", false)"                                     \
 	" ELSE EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity("        \
 	"coalesce(v.backend_pid, 0)) AS a WHERE"                            \
 	" a.backend_start = v.backend_start OR a.backend_start IS NULL AND" \

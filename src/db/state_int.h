@@ -32,18 +32,30 @@ void state_refuse_missing(
 int state_check_runs(const struct remarks *to, struct state *s,
 	const struct run_spec *spec, struct err *err) MUST_CHECK;
 
+/* SQL condition: a lease of so many seconds still holds. One that ends further
+ * ahead than anybody sets it does not: the server's clock was set back, and
+ * whose lease that is may be dead. Who lives renews it, or notices. */
+#define HOLDS(until, seconds)                             \
+	"(" until " BETWEEN pg_catalog.clock_timestamp()" \
+	" AND pg_catalog.clock_timestamp() +"             \
+	" pg_catalog.make_interval(secs => 2 * " AS_TEXT(seconds) "))"
+#define AS_TEXT(n) AS_WRITTEN(n)
+#define AS_WRITTEN(n) #n
+
+/* SQL condition: worker row w has said that it lives. */
+#define SIGN_HOLDS HOLDS("w.alive_until", POOLED_LEASE_SECONDS)
+
 /* SQL condition: worker row w is still there. Behind a pooler it says so now
  * and then, else its backend tells. Backends of other roles may hide their
  * start; then the lease decides, but one of another role than the worker's is
  * a stranger that got its process id. */
-#define WORKER_ALIVE                                              \
-	"CASE WHEN w.backend_pid IS NULL THEN"                    \
-	" coalesce(w.alive_until > pg_catalog.clock_timestamp()," \
-	" false) ELSE EXISTS (SELECT FROM"                        \
-	" pg_catalog.pg_stat_get_activity(w.backend_pid) AS a"    \
-	" WHERE a.backend_start = w.backend_start"                \
-	" OR a.backend_start IS NULL AND a.usesysid ="            \
-	" (SELECT o.oid FROM pg_catalog.pg_roles AS o"            \
+#define WORKER_ALIVE                                                \
+	"CASE WHEN w.backend_pid IS NULL THEN"                      \
+	" coalesce(" SIGN_HOLDS ", false) ELSE EXISTS (SELECT FROM" \
+	" pg_catalog.pg_stat_get_activity(w.backend_pid) AS a"      \
+	" WHERE a.backend_start = w.backend_start"                  \
+	" OR a.backend_start IS NULL AND a.usesysid ="              \
+	" (SELECT o.oid FROM pg_catalog.pg_roles AS o"              \
 	" WHERE o.rolname = w.db_role)) END"
 
 /* SQL: run row r is paused; and how that is said. */
@@ -54,10 +66,11 @@ int state_check_runs(const struct remarks *to, struct state *s,
 	" 'YYYY-MM-DD HH24:MI:SS') || ' UTC' ELSE '' END"
 
 /* SQL, part of a WITH: worker $2 shows now and then that it lives. */
-#define SIGN_OF_LIFE                                              \
-	"alive AS (UPDATE @.worker AS w SET"                      \
-	" seen_at = pg_catalog.clock_timestamp() WHERE w.id = $2" \
-	" AND w.seen_at < pg_catalog.clock_timestamp() -"         \
-	" pg_catalog.make_interval(secs => 5))"
+#define SIGN_OF_LIFE                                                \
+	"alive AS (UPDATE @.worker AS w SET"                        \
+	" seen_at = pg_catalog.clock_timestamp() WHERE w.id = $2"   \
+	" AND w.seen_at NOT BETWEEN pg_catalog.clock_timestamp() -" \
+	" pg_catalog.make_interval(secs => 5)"                      \
+	" AND pg_catalog.clock_timestamp())"
 
 #endif

@@ -80,8 +80,8 @@ class Rewritten(Base):
 class Frozen(Base):
     """A process that proves is stopped; another one comes along."""
 
-    AGE = ("UPDATE pgrekey.worker SET seen_at = seen_at - interval '1 hour'"
-           " WHERE id = (SELECT prover FROM pgrekey.run)")
+    SHIFT = ("UPDATE pgrekey.worker SET seen_at = seen_at + interval %s"
+             " WHERE id = (SELECT prover FROM pgrekey.run)")
     NUMBERS = "SELECT * FROM pgrekey.number ORDER BY 1, 2, 3, 4, 5"
 
     def setUp(self):
@@ -94,6 +94,13 @@ class Frozen(Base):
         self.release = writer.rollback
 
     def test_somebody_else_proves_and_the_late_one_changes_nothing(self):
+        self.frozen_when("-1 hour")
+
+    def test_a_server_whose_clock_was_set_back_does_not_wait_for_it(self):
+        self.frozen_when("1 hour")
+
+    def frozen_when(self, shift):
+        """The last sign of life of the frozen one is then so far away."""
         self.proving.send(signal.SIGSTOP)
         self.release()
         heir = self.start()
@@ -101,7 +108,7 @@ class Frozen(Base):
                                       " pgrekey.worker"), "the heir is there")
         time.sleep(1)
         self.assertTrue(heir.running(), "it did not wait for the lease")
-        self.sql(self.AGE)
+        self.sql(self.SHIFT, shift)
         self.assertExit(0, heir.finish())
         numbers = self.sql(self.NUMBERS)
         self.assertTrue(numbers)
@@ -112,10 +119,11 @@ class Frozen(Base):
         self.assertFalse(self.sql("SELECT * FROM pgrekey.finding"))
 
     def test_a_process_that_lives_proves_as_long_as_it_takes(self):
-        self.sql(self.AGE)
-        self.until(lambda: self.value(
-            "SELECT seen_at > clock_timestamp() - interval '30 s' FROM"
-            " pgrekey.worker"), "it says that it lives")
+        for shift in "-1 hour", "1 hour":
+            self.sql(self.SHIFT, shift)
+            self.until(lambda: self.value(
+                "SELECT abs(extract(epoch FROM seen_at - clock_timestamp()))"
+                " < 30 FROM pgrekey.worker"), f"it lives, {shift}")
         self.release()
         self.assertExit(0, self.proving.finish())
 

@@ -109,10 +109,7 @@ MUTANTS = {
         "torture/test_faults.py", "attached"),
     "chunks of a dead process stay its own": (
         "src/db/chunk.c",
-        '" c.lease_until < pg_catalog.clock_timestamp() OR NOT "'
-        " WORKER_ALIVE\n",
-        '" c.lease_until < pg_catalog.clock_timestamp() AND NOT "'
-        " WORKER_ALIVE\n",
+        'LEASE_HOLDS " OR NOT "', 'LEASE_HOLDS " AND NOT "',
         "torture/test_kills.py", "Kills"),
     "a dead line is waited for": (
         "src/db/pg_connect.c",

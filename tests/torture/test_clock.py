@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from torture import Torture, pick  # noqa: E402
 from lib import oracle, skew  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
+from lib.pooler import Pooler  # noqa: E402
 
 MINUTES, HOUR, DAY = 300, 3600, 86400
 YEARS = 12 * 365 * DAY  # before any of the old values was sealed
@@ -202,6 +203,46 @@ class Server(Clocks):
             self.assertOnce("set back")
             self.jump(0)
         self.assertHazards(**{"died in the middle": 1})
+
+    def finishes_without_it(self):
+        """A second process does, after the clock went back, though the first
+        had a chunk in its hands."""
+        self.hazard("held", self.value(
+            "SELECT count(*) FROM pgrekey.chunk WHERE state = 'running'"))
+        self.assertLess(self.done(), self.ROWS)
+        self.jump(-HOUR)
+        result = self.tool.rotate("--max-runtime", f"{MINUTES // 5}s")
+        self.assertExit(0, result)
+        self.assertOnce("set back")
+
+    def test_set_back_it_does_not_keep_what_a_frozen_process_holds(self):
+        """Its backend is there, so that the lease alone tells."""
+        for _ in range(pick(1, 5, 20)):
+            self.start_anew()
+            frozen = self.start()
+            self.until_beyond(frozen, self.ROWS // 5)
+            self.freeze(frozen)
+            self.finishes_without_it()
+            frozen.send(signal.SIGCONT)
+            self.assertExit(0, frozen.finish())
+            self.jump(0)
+        self.assertHazards(held=1)
+
+    def test_set_back_it_does_not_keep_what_the_dead_behind_a_pooler_held(self):
+        """There it is only their last sign of life that tells."""
+        pooler = Pooler(self.cluster, "transaction")
+        self.addCleanup(pooler.close)
+        self.tool.connection = pooler.settings(self.database)
+        for _ in range(pick(1, 5, 20)):
+            self.start_anew()
+            dead = self.start()
+            self.until_beyond(dead, self.ROWS // 5)
+            dead.send(signal.SIGKILL)
+            with contextlib.suppress(AssertionError):
+                dead.finish()
+            self.finishes_without_it()
+            self.jump(0)
+        self.assertHazards(held=1)
 
 
 if __name__ == "__main__":

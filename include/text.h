@@ -8,6 +8,9 @@
 
 /* 1234567 as 1,234,567. */
 void text_grouped(struct buf *b, int64_t n);
+/* The word for n things; and that number before it: 1 table, 1,234 tables. */
+const char *text_plural(int64_t n, const char *one, const char *many);
+void text_count(struct buf *b, int64_t n, const char *one, const char *many);
 /* A name out of a database or a value may hold anything. A terminal should not
  * obey it, nor a file grow lines by it: ? stands for control characters and for
  * what is not UTF-8. */

@@ -16,6 +16,20 @@ text_grouped(struct buf *b, int64_t n)
 	}
 }
 
+const char *
+text_plural(int64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+void
+text_count(struct buf *b, int64_t n, const char *one, const char *many)
+{
+	text_grouped(b, n);
+	buf_addc(b, ' ');
+	buf_adds(b, text_plural(n, one, many));
+}
+
 void
 text_name(struct buf *b, const char *name)
 {

@@ -64,13 +64,6 @@ is_known(const struct keyring *ring, const char *id)
 	return !ring || keyring_find(ring, slice_str(id)) >= 0;
 }
 
-static void
-add_count(struct buf *b, int64_t n, const char *one, const char *many)
-{
-	text_grouped(b, n);
-	buf_adds(b, n == 1 ? one : many);
-}
-
 /* "; column a: 12 values, by key k2023 4, k2024 8". */
 static void
 add_found(struct buf *b, const struct discover_column *c)
@@ -78,7 +71,7 @@ add_found(struct buf *b, const struct discover_column *c)
 	buf_adds(b, "; ");
 	text_name(b, c->name);
 	buf_adds(b, ": ");
-	add_count(b, c->values, " value", " values");
+	text_count(b, c->values, "value", "values");
 	for (size_t i = 0; i < c->labels.keys; i++) {
 		buf_adds(b, i ? ", " : ", by key ");
 		text_name(b, c->labels.key[i].id);
@@ -268,11 +261,11 @@ discover_ini(struct buf *ret, const struct discover_outcome *outcome,
 	const struct discover_options *o, int status)
 {
 	buf_adds(ret, "; ");
-	add_count(ret, outcome->columns,
-		" column holds encrypted values and is not configured; ",
-		" columns hold encrypted values and are not configured; ");
-	add_count(
-		ret, outcome->read, " table was read\n", " tables were read\n");
+	text_count(ret, outcome->columns,
+		"column holds encrypted values and is not configured; ",
+		"columns hold encrypted values and are not configured; ");
+	text_count(
+		ret, outcome->read, "table was read\n", "tables were read\n");
 	if (o->sample > 0)
 		buf_addf(ret,
 			"; a sample of %g %%: it proves nothing about the "

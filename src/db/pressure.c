@@ -1,5 +1,6 @@
 #include "pressure.h"
 #include "state_int.h"
+#include "text.h"
 #include <stdio.h>
 
 #define QUERY_TIMEOUT "5s"
@@ -190,8 +191,9 @@ look_at_dead_rows(char *reason, struct pressure *p, struct state *s,
 	buf_done(&array);
 	if (rc == 0 && rows > p->limits.dead_rows)
 		snprintf(reason, PRESSURE_REASON,
-			"%lld dead rows wait for vacuum (max_dead_rows)",
-			(long long)rows);
+			"%lld dead %s for vacuum (max_dead_rows)",
+			(long long)rows,
+			text_plural(rows, "row waits", "rows wait"));
 	return rc;
 }
 
@@ -206,9 +208,9 @@ look_at_waiters(char *reason, struct state *s, struct err *err)
 	if (ask(&count, s, blocked_sql, &args, err) < 0)
 		return -1;
 	if (count > 0)
-		snprintf(reason, PRESSURE_REASON,
-			"%lld sessions wait for a lock of ours",
-			(long long)count);
+		snprintf(reason, PRESSURE_REASON, "%lld %s for a lock of ours",
+			(long long)count,
+			text_plural(count, "session waits", "sessions wait"));
 	return 0;
 }
 

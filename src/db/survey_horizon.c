@@ -3,6 +3,7 @@
  * pruned: no update is HOT then, and the tables double.
  */
 #include "survey_int.h"
+#include "text.h"
 
 #define NOTED_S 5    /* younger transactions are everyday life */
 #define WARNED_S 60  /* older ones will likely be there in an hour, too */
@@ -66,9 +67,11 @@ survey_activity(struct survey *s, struct err *err)
 	pg_free(r);
 	if (hidden > 0)
 		remark_add(s->to, &s->about, REMARK_NOTE,
-			"cannot see since when %d transactions of others are "
-			"open (needs pg_read_all_stats)",
-			hidden);
+			"cannot see since when %d %s of others %s open (needs "
+			"pg_read_all_stats)",
+			hidden,
+			text_plural(hidden, "transaction", "transactions"),
+			text_plural(hidden, "is", "are"));
 	return 0;
 }
 
@@ -96,8 +99,9 @@ tell_behind(const struct survey *s, const char *what, const char *name,
 	remark_add(s->to, &s->about,
 		behind < BEHIND ? REMARK_NOTE : REMARK_WARNING,
 		"%s %s can hold it up (hot_standby_feedback): it is %lld "
-		"transactions behind",
-		what, name, (long long)behind);
+		"%s behind",
+		what, name, (long long)behind,
+		text_plural(behind, "transaction", "transactions"));
 }
 
 static int

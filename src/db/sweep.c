@@ -6,6 +6,7 @@
  */
 #include "quote.h"
 #include "rows_int.h"
+#include "text.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -345,9 +346,10 @@ check_length(struct rows *r, struct pg *pg, size_t column,
 	if (count == 0)
 		return 0;
 	err_set(err, ERR_USAGE,
-		"%lld values of %s would not fit column %s any more: up to "
+		"%lld %s of %s would not fit column %s any more: up to "
 		"%lld characters, it holds %d",
-		count, r->leaf->name, c->name, longest, c->max_chars);
+		count, text_plural(count, "value", "values"), r->leaf->name,
+		c->name, longest, c->max_chars);
 	err_hint(err,
 		"ALTER TABLE %s ALTER COLUMN \"%s\" TYPE "
 		"varchar(%lld)",

@@ -6,6 +6,7 @@
 #include "engine_int.h"
 #include "keyring.h"
 #include "secret.h"
+#include "text.h"
 #include <stdlib.h>
 
 /* -- without a database ---------------------------------------------------- */
@@ -19,8 +20,10 @@ check_configuration(struct check *c)
 
 	for (size_t i = 0; i < job->targets; i++)
 		columns += job->target[i].columns;
-	remark_add(&c->to, &about, REMARK_OK, "%s: %zu tables, %zu columns",
-		c->o->file, job->targets, columns);
+	remark_add(&c->to, &about, REMARK_OK, "%s: %zu %s, %zu %s", c->o->file,
+		job->targets,
+		text_plural((int64_t)job->targets, "table", "tables"), columns,
+		text_plural((int64_t)columns, "column", "columns"));
 	about.topic = TOPIC_METHOD;
 	if (job->method != METHOD_FERNET)
 		remark_add(&c->to, &about, REMARK_WARNING,

@@ -73,8 +73,9 @@ tell_hot(struct check *c, size_t target, const struct sum *s,
 	} else if (s->unseen > 0) {
 		remark_add(&c->to, &about, REMARK_NOTE,
 			"cannot see how full the pages are: no statistics of "
-			"%lld columns (needs ANALYZE, and SELECT on them)",
-			(long long)s->unseen);
+			"%lld %s (needs ANALYZE, and SELECT on them)",
+			(long long)s->unseen,
+			text_plural(s->unseen, "column", "columns"));
 	} else if (e->heap > 0) {
 		int64_t full = s->used * 100 / e->heap;
 
@@ -84,8 +85,9 @@ tell_hot(struct check *c, size_t target, const struct sum *s,
 	}
 	if (s->dead_rows > s->rows / 5)
 		remark_add(&c->to, &about, REMARK_NOTE,
-			"%lld dead rows: VACUUM before the run makes room",
-			(long long)s->dead_rows);
+			"%lld dead %s: VACUUM before the run makes room",
+			(long long)s->dead_rows,
+			text_plural(s->dead_rows, "row", "rows"));
 }
 
 static void
@@ -98,8 +100,8 @@ tell_cost(struct check *c, size_t target, const struct check_estimate *e)
 	if (e->rows < 0)
 		buf_adds(&b, "never analyzed, rows are unknown");
 	else
-		text_grouped(&b, e->rows);
-	buf_adds(&b, e->rows < 0 ? ", " : " rows, ");
+		text_count(&b, e->rows, "row", "rows");
+	buf_adds(&b, ", ");
 	text_bytes(&b, e->heap);
 	buf_adds(&b, " heap, ");
 	text_bytes(&b, e->toast);

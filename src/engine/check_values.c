@@ -4,6 +4,7 @@
  */
 #include "check_int.h"
 #include "keyring.h"
+#include "text.h"
 
 struct tasting {
 	struct tally_column *column;
@@ -148,9 +149,11 @@ tell_unknown(struct check *c, const struct remark *about,
 
 	r.hint = "put the key into the key directory";
 	remark_add(&c->to, &r, REMARK_WARNING,
-		"%lld of %lld values are labelled '%s', which is no key of the "
+		"%lld of %lld %s %s labelled '%s', which is no key of the "
 		"ring: left and listed",
-		(long long)k->values, (long long)scanned, k->id);
+		(long long)k->values, (long long)scanned,
+		text_plural(scanned, "value", "values"),
+		text_plural(k->values, "is", "are"), k->id);
 }
 
 static void
@@ -159,8 +162,9 @@ tell_left(struct check *c, const struct remark *about, int64_t n,
 {
 	if (n > 0)
 		remark_add(&c->to, about, REMARK_WARNING,
-			"%lld of %lld values %s", (long long)n,
-			(long long)scanned, what);
+			"%lld of %lld %s %s: left and listed", (long long)n,
+			(long long)scanned,
+			text_plural(scanned, "value", "values"), what);
 }
 
 /* Returns how many values are to be rewritten. */
@@ -171,6 +175,7 @@ tell_column(struct check *c, const struct remark *about,
 	const char *current = job_current_key(&c->o->rotate.job);
 	int64_t scanned = tally_scanned(t), raw = t->verdict[VERDICT_RAW];
 	int64_t work = t->verdict[VERDICT_PLAINTEXT];
+	int64_t foreign = t->verdict[VERDICT_FOREIGN];
 	struct buf keys;
 
 	buf_init(&keys, 400);
@@ -189,14 +194,17 @@ tell_column(struct check *c, const struct remark *about,
 		work += raw;
 	else if (conf->policy.raw == RAW_REPORT)
 		tell_left(c, about, raw, scanned,
-			"are raw: left and listed (raw = report)");
-	tell_left(c, about, t->verdict[VERDICT_FOREIGN], scanned,
-		"have a marker that is not understood: left and listed");
+			text_plural(raw, "is raw (raw = report)",
+				"are raw (raw = report)"));
+	tell_left(c, about, foreign, scanned,
+		text_plural(foreign, "has a marker that is not understood",
+			"have a marker that is not understood"));
 	if (work > 0)
 		remark_add(&c->to, about, REMARK_NOTE,
-			"%lld of %lld values in the sample are to be "
-			"rewritten%s",
-			(long long)work, (long long)scanned, buf_str(&keys));
+			"%lld of %lld %s in the sample %s to be rewritten%s",
+			(long long)work, (long long)scanned,
+			text_plural(scanned, "value", "values"),
+			text_plural(work, "is", "are"), buf_str(&keys));
 	buf_done(&keys);
 	return work;
 }

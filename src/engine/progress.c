@@ -82,16 +82,15 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 		buf_addf(line, "pass %lld done", (long long)p->pass);
 		add_prover(line, p);
 		buf_adds(line, "  ");
-		text_grouped(line, p->values);
-		buf_adds(line, " values rewritten");
+		text_count(line, p->values, "value", "values");
+		buf_adds(line, " rewritten");
 		return;
 	}
 	if (p->pass > 0)
 		buf_addf(line, "pass %lld  ", (long long)p->pass);
 	buf_addf(line, "%s  %.0f %%  ", p->table[0] ? p->table : "...",
 		100.0 * (double)p->done / (double)p->blocks);
-	text_grouped(line, p->values);
-	buf_adds(line, " values");
+	text_count(line, p->values, "value", "values");
 	if (values > 0) {
 		buf_adds(line, "  ");
 		text_grouped(line, (int64_t)values);

@@ -7,6 +7,7 @@
 #include "engine_int.h"
 #include "log.h"
 #include "snapshot.h"
+#include "text.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -196,14 +197,16 @@ say_left(char note[512], const struct proof *p, int64_t left)
 	}
 	if (late > 0)
 		snprintf(note, 512,
-			"%lld values were sealed with an old key after the run "
-			"began: a writer still uses it",
-			(long long)late);
+			"%lld %s sealed with an old key after the run began: a "
+			"writer still uses it",
+			(long long)late,
+			text_plural(late, "value was", "values were"));
 	else
 		snprintf(note, 512,
-			"%lld rows could not be rewritten: the server refused "
-			"them, or max_passes was reached",
-			(long long)left);
+			"%lld %s could not be rewritten: the server refused "
+			"%s, or max_passes was reached",
+			(long long)left, text_plural(left, "row", "rows"),
+			text_plural(left, "it", "them"));
 }
 
 /* How the run ends for this process, if it does. */

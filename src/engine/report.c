@@ -57,8 +57,8 @@ add_verdicts(struct buf *b, const struct tally_column *c)
 		buf_adds(b, "no values counted\n");
 		return;
 	}
-	text_grouped(b, tally_scanned(c));
-	buf_adds(b, " values: ");
+	text_count(b, tally_scanned(c), "value", "values");
+	buf_adds(b, ": ");
 	for (int v = 0; v < VERDICTS; v++)
 		add_item(b, verdict_name((enum verdict)v), c->verdict[v], &any);
 	buf_adds(b, "\n");
@@ -110,9 +110,8 @@ report_findings(struct buf *b, const struct outcome *outcome)
 	if (outcome->total_findings == 0)
 		return;
 	buf_adds(b, "\n");
-	text_grouped(b, outcome->total_findings);
-	buf_adds(b, outcome->total_findings == 1 ? " value needs attention:\n"
-						 : " values need attention:\n");
+	text_count(b, outcome->total_findings, "value needs attention:\n",
+		"values need attention:\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct finding *f = &outcome->finding[i];
 

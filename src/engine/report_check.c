@@ -91,11 +91,12 @@ add_group(struct buf *b, const struct check_outcome *outcome,
 }
 
 static void
-add_count(struct buf *b, size_t n, const char *what, bool *any)
+add_count(struct buf *b, size_t n, const char *one, const char *many, bool *any)
 {
 	if (n == 0)
 		return;
-	buf_addf(b, "%s%zu %s%s", *any ? ", " : "", n, what, n > 1 ? "s" : "");
+	buf_adds(b, *any ? ", " : "");
+	text_count(b, (int64_t)n, one, many);
 	*any = true;
 }
 
@@ -137,9 +138,11 @@ add_end(struct buf *b, const struct check_outcome *outcome,
 	if (!any && !job->quiet)
 		add_time(b, outcome, job);
 	any = false;
-	add_count(b, outcome->count[REMARK_REFUSAL], "refusal", &any);
-	add_count(b, outcome->count[REMARK_WARNING], "warning", &any);
-	add_count(b, outcome->count[REMARK_NOTE], "note", &any);
+	add_count(
+		b, outcome->count[REMARK_REFUSAL], "refusal", "refusals", &any);
+	add_count(
+		b, outcome->count[REMARK_WARNING], "warning", "warnings", &any);
+	add_count(b, outcome->count[REMARK_NOTE], "note", "notes", &any);
 	buf_addf(b, "%srotate would %s\n", any ? ": " : "",
 		outcome->count[REMARK_REFUSAL] > 0 ? "not start" : "start");
 }

@@ -154,8 +154,8 @@ check_column(struct suite *s, const struct verify_outcome *outcome,
 
 		snprintf(name, sizeof(name), "%.200s: %s", t->column[column],
 			checks[i].name);
-		snprintf(message, sizeof(message), "%lld values do not",
-			(long long)n);
+		snprintf(message, sizeof(message), "%lld %s", (long long)n,
+			text_plural(n, "value does not", "values do not"));
 		buf_init(&lines, SIZE_MAX);
 		add_lines(&lines, &outcome->facts, target, t->column[column],
 			checks[i].readable);
@@ -175,8 +175,10 @@ check_keys(struct suite *s, const struct verify_outcome *outcome,
 		snprintf(name, sizeof(name), "key %.200s is unused",
 			o->job.ring->key[o->retire[i]].id);
 		snprintf(message, sizeof(message),
-			"%lld values need it, %lld could not be read",
+			"%lld %s it, %lld could not be read",
 			(long long)outcome->retired[i],
+			text_plural(outcome->retired[i], "value needs",
+				"values need"),
 			(long long)outcome->unread);
 		add_case(s, "keys", name,
 			outcome->retired[i] + outcome->unread > 0 ? message
@@ -226,8 +228,11 @@ check_discovered(struct suite *s, const struct discover_outcome *d)
 		buf_addc(&lines, '\n');
 	}
 	snprintf(message, sizeof(message),
-		"%lld columns hold envelopes, %zu tables could not be read",
-		(long long)d->columns, d->unreads);
+		"%lld %s envelopes, %zu %s could not be read",
+		(long long)d->columns,
+		text_plural(d->columns, "column holds", "columns hold"),
+		d->unreads,
+		text_plural((int64_t)d->unreads, "table", "tables"));
 	add_case(s, "discover", "every encrypted column is configured",
 		d->columns > 0 || d->unreads > 0 ? message : NULL,
 		buf_str(&lines));

@@ -78,8 +78,8 @@ add_counts(
 	struct buf *b, const struct run_facts *r, const struct run_rate *rate)
 {
 	buf_adds(b, "  ");
-	text_grouped(b, r->rewritten);
-	buf_adds(b, " values rewritten, ");
+	text_count(b, r->rewritten, "value", "values");
+	buf_adds(b, " rewritten, ");
 	text_grouped(b, (int64_t)rate->per_second);
 	if (rate->sampled)
 		buf_addf(b, "/s in the last %.1f s", rate->seconds);
@@ -174,8 +174,8 @@ add_table(struct buf *b, const struct table_facts *t, size_t count)
 		add_leaves(b, t, count);
 	/* Never 100 % before it is so. */
 	buf_addf(b, "%d %%, ", (int)status_percent(&sum));
-	text_grouped(b, sum.rewritten);
-	buf_adds(b, " values\n");
+	text_count(b, sum.rewritten, "value", "values");
+	buf_addc(b, '\n');
 }
 
 static void

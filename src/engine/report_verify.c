@@ -44,15 +44,14 @@ add_retired(struct buf *b, const struct verify_outcome *outcome,
 			buf_adds(b, "no value that was read needs it");
 			continue;
 		}
-		text_grouped(b, outcome->retired[i]);
-		buf_adds(b, outcome->retired[i] == 1 ? " value needs it"
-						     : " values need it");
+		text_count(b, outcome->retired[i], "value needs it",
+			"values need it");
 	}
 	if (o->retires > 0 && outcome->unread > 0) {
 		buf_adds(b, "\n");
-		text_grouped(b, outcome->unread);
-		buf_adds(b, " values could not be read: any key may be "
-			    "under them");
+		text_count(b, outcome->unread,
+			"value could not be read: any key may be under it",
+			"values could not be read: any key may be under them");
 	}
 	buf_adds(b, o->retires > 0 ? "\n" : "");
 }

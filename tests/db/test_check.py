@@ -243,7 +243,7 @@ class Values(Base):
 
     def test_raw_values_are_a_warning_unless_they_are_wanted(self):
         self.put(zoo.CANARY)
-        self.says("values", "warning", "1 of 101 values are raw")
+        self.says("values", "warning", "1 of 101 values is raw")
         for raw in ("allow", "encrypt"):
             self.tool.configure(t={"columns": "secret", "raw": raw})
             self.assertEqual(self.says("values", "warning"), [])

@@ -283,7 +283,7 @@ class Waiters(Base):
 
     def test_a_stranger_that_waits_for_a_worker_holds_the_run(self):
         with self.waiter("UPDATE other SET x = 2"):
-            self.holds("1 sessions wait for a lock of ours")
+            self.holds("1 session waits for a lock of ours")
         self.goes_on(self.run_)
 
     def test_workers_that_wait_for_each_other_do_not(self):

@@ -67,6 +67,21 @@ grouped(int64_t n)
 }
 
 static void
+add_tables(struct buf *b, int64_t n)
+{
+	text_count(b, n, "table", "tables");
+}
+
+static void
+one_thing_is_singular(void **state)
+{
+	(void)state;
+	assert_string_equal(told(add_tables, 0), "0 tables");
+	assert_string_equal(told(add_tables, 1), "1 table");
+	assert_string_equal(told(add_tables, 1234), "1,234 tables");
+}
+
+static void
 numbers_are_grouped_by_thousands(void **state)
 {
 	(void)state;
@@ -127,6 +142,7 @@ main(void)
 			names_are_always_quoted_and_their_quotes_doubled),
 		cmocka_unit_test(
 			literals_cannot_end_early_whatever_the_server_thinks_of_backslashes),
+		cmocka_unit_test(one_thing_is_singular),
 		cmocka_unit_test(numbers_are_grouped_by_thousands),
 		cmocka_unit_test(
 			sizes_and_durations_are_told_in_units_that_fit),

@@ -26,7 +26,10 @@ struct pg_options {
 	bool synchronous_commit;
 };
 
-/* ERR_USAGE for an unknown connection option, else ERR_DB. */
+/* All that libpq knows, NULL-terminated. The caller frees each and the list. */
+char **pg_keywords_new(void);
+
+/* Keywords are checked beforehand: a failure is ERR_DB. */
 int pg_open(struct pg **ret, const struct pg_options *options,
 	struct err *err) MUST_CHECK;
 void pg_close(struct pg *pg); /* NULL is fine */

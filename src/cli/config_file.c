@@ -1,7 +1,9 @@
 #include "config.h"
+#include "conn_int.h"
 #include "file_int.h"
 #include "ini_int.h"
 #include "nearest_int.h"
+#include "pg.h"
 #include "sqlname_int.h"
 #include "value_int.h"
 #include <stdio.h>
@@ -137,11 +139,11 @@ find_elsewhere(const char *name)
 	return NULL;
 }
 
+/* keywords: what else may be meant. */
 static int
-refuse_name(const struct loader *l, const char *section, const char *name,
+hint_nearest(const char *section, const char *name, char *const *keywords,
 	struct err *err)
 {
-	const struct option *elsewhere = find_elsewhere(name);
 	struct nearest near;
 
 	nearest_init(&near, name);
@@ -149,14 +151,38 @@ refuse_name(const struct loader *l, const char *section, const char *name,
 		if (o->section && !o->pattern && !strcmp(o->section, section))
 			nearest_offer(&near, o->name);
 	}
+	for (; keywords && *keywords; keywords++)
+		nearest_offer(&near, *keywords);
+	if (!near.best)
+		return -1;
+	if (conn_is_secret(near.best))
+		return conn_hint_password(err);
+	return err_hint(err, "did you mean '%s'?", near.best);
+}
+
+static int
+refuse_name(const struct loader *l, const char *section, const char *name,
+	struct err *err)
+{
+	const struct option *elsewhere = find_elsewhere(name);
+	char **keywords = NULL;
+
 	err_set(err, ERR_USAGE, "unknown option '%s' in [%s]", name,
 		l->section);
 	if (elsewhere)
 		return err_hint(
 			err, "it belongs into [%s]", elsewhere->section);
-	if (near.best)
-		return err_hint(err, "did you mean '%s'?", near.best);
+	if (option_in_file(section, "uri"))
+		keywords = pg_keywords_new();
+	(void)hint_nearest(section, name, keywords, err);
+	list_free(keywords);
 	return -1;
+}
+
+static bool
+is_known(const struct option *o, const char *name)
+{
+	return o && (o->type != OPTION_CONN || conn_is_known(name));
 }
 
 static int
@@ -172,7 +198,7 @@ take_entry(void *user, const char *name, const char *value, int line,
 	if (l->section[0] == '\0')
 		return err_set(err, ERR_USAGE,
 			"a setting stands before the first [section]");
-	if (!o)
+	if (!is_known(o, name))
 		return refuse_name(l, section, name, err);
 	/* A line is short: columns add up. */
 	if (o->type != OPTION_COLUMNS &&

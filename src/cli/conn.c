@@ -1,8 +1,6 @@
 #include "conn_int.h"
+#include "pg.h"
 #include "value_int.h"
-
-#define PASSWORD_HINT \
-	"give the password in a passfile (~/.pgpass, 0600) or a service file"
 
 bool
 conn_is_secret(const char *keyword)
@@ -57,10 +55,24 @@ conn_has_password(const char *text)
 	return false;
 }
 
-static bool
-is_keyword(const char *text)
+bool
+conn_is_known(const char *keyword)
 {
-	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+	char **known = pg_keywords_new();
+	bool found = !strcmp(keyword, "uri") || conn_is_secret(keyword);
+
+	for (char **k = known; *k && !found; k++)
+		found = !strcmp(*k, keyword);
+	list_free(known);
+	return found;
+}
+
+int
+conn_hint_password(struct err *err)
+{
+	return err_hint(err,
+		"give the password in a passfile (~/.pgpass, 0600) or a "
+		"service file");
 }
 
 int
@@ -69,10 +81,8 @@ conn_store(struct config *c, const char *keyword, const char *value,
 {
 	if (conn_is_secret(keyword) || conn_has_password(value)) {
 		err_set(err, ERR_USAGE, "a password has no place here");
-		return err_hint(err, PASSWORD_HINT);
+		return conn_hint_password(err);
 	}
-	if (!is_keyword(keyword))
-		return err_set(err, ERR_USAGE, "is no keyword of libpq");
 	list_add(&c->conn_keyword,
 		xstrdup(!strcmp(keyword, "uri") ? "dbname" : keyword));
 	list_add(&c->conn_value, xstrdup(value));

@@ -6,8 +6,13 @@
 
 #include "config.h"
 
-/* Adds one keyword of [database]. Any keyword of libpq passes (the database
- * layer knows them), but nothing that holds a password. */
+/* libpq knows the keyword, or it is a password's and has its own refusal. */
+bool conn_is_known(const char *keyword);
+
+/* Says where a password belongs. Always -1. */
+int conn_hint_password(struct err *err);
+
+/* Adds one keyword of [database], but nothing that holds a password. */
 int conn_store(struct config *c, const char *keyword, const char *value,
 	struct err *err) MUST_CHECK;
 

@@ -15,26 +15,22 @@ drop_notice(void *ctx, const PGresult *r)
 	(void)ctx, (void)r; /* a trigger's NOTICE may quote a row */
 }
 
-static int
-check_keywords(const struct pg_options *o, struct err *err)
+char **
+pg_keywords_new(void)
 {
-	PQconninfoOption *known = PQconndefaults();
-	int rc = 0;
+	PQconninfoOption *known = PQconninfoParse("", NULL);
+	size_t n = 0;
+	char **ret;
 
 	if (!known)
 		die("out of memory");
-	for (size_t i = 0; o->keyword[i] && rc == 0; i++) {
-		const PQconninfoOption *k = known;
-
-		while (k->keyword && strcmp(k->keyword, o->keyword[i]) != 0)
-			k++;
-		if (!k->keyword)
-			rc = err_set(err, ERR_USAGE,
-				"unknown connection option '%s'",
-				o->keyword[i]);
-	}
+	while (known[n].keyword)
+		n++;
+	ret = xcalloc(n + 1, sizeof(*ret));
+	while (n-- > 0)
+		ret[n] = xstrdup(known[n].keyword);
 	PQconninfoFree(known);
-	return rc;
+	return ret;
 }
 
 /* Ours come first: what the user says wins. */
@@ -161,7 +157,7 @@ pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 {
 	struct pg *pg = xcalloc(1, sizeof(*pg));
 
-	if (check_keywords(options, err) < 0 || reach(pg, options, err) < 0)
+	if (reach(pg, options, err) < 0)
 		goto fail;
 	if (PQserverVersion(pg->conn) < 140000) {
 		err_set(err, ERR_DB, "the server is older than PostgreSQL 14");

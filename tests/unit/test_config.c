@@ -108,6 +108,29 @@ c11_what_is_unknown_is_refused_and_the_nearest_named(void **state)
 }
 
 static void
+c11_a_keyword_that_libpq_does_not_know_is_no_exception(void **state)
+{
+	(void)state;
+	refuse("[database]\nhots = h\n",
+		":2: unknown option 'hots' in [database]");
+	assert_string_equal(err.hint, "did you mean 'host'?");
+	refuse("[database]\nport = 1\ntarget_session_attr = any\n",
+		":3: unknown option 'target_session_attr' in [database]");
+	assert_string_equal(err.hint, "did you mean 'target_session_attrs'?");
+	refuse("[database]\nuro = postgresql://h\n",
+		":2: unknown option 'uro' in [database]");
+	assert_string_equal(err.hint, "did you mean 'uri'?");
+	refuse("[database]\nworkers = 2\n",
+		":2: unknown option 'workers' in [database]");
+	assert_string_equal(err.hint, "it belongs into [rotate]");
+	refuse("[database]\npasword = x\n",
+		":2: unknown option 'pasword' in [database]");
+	assert_string_equal(err.hint, "give the password in a passfile "
+				      "(~/.pgpass, 0600) or a service file");
+	accept("[database]\ntarget_session_attrs = any\n");
+}
+
+static void
 c12_what_is_missing_or_empty_is_refused(void **state)
 {
 	(void)state;
@@ -328,6 +351,7 @@ main(void)
 		CASE(settings_arrive_in_the_struct),
 		CASE(tables_arrive_in_the_order_of_the_file),
 		CASE(c11_what_is_unknown_is_refused_and_the_nearest_named),
+		CASE(c11_a_keyword_that_libpq_does_not_know_is_no_exception),
 		CASE(c12_what_is_missing_or_empty_is_refused),
 		CASE(c13_numbers_are_refused_with_their_range),
 		CASE(c14_booleans_and_words_are_refused_with_their_choice),

@@ -13,7 +13,8 @@
 struct outcome {
 	int64_t run; /* of rotate; 0: none */
 	bool joined;
-	bool complete;              /* the proof was made */
+	bool schema_denied; /* a privilege for the state schema is missing */
+	bool complete;      /* the proof was made */
 	uint64_t started, finished; /* seconds since 1970 */
 	double seconds;
 	struct tally_column **tally; /* [target][column] */

@@ -8,14 +8,11 @@
 
 /* Somebody else has to make the state schema: here is what to run. */
 static void
-print_schema_help(const struct rotate_options *o, const struct err *why)
+print_schema_help(const struct rotate_options *o)
 {
 	struct err ignored;
 	struct buf sql;
 
-	if (strcmp(why->sqlstate, "42501") != 0 ||
-		!strstr(why->msg, "state schema"))
-		return;
 	buf_init(&sql, (size_t)1 << 20);
 	if (rotate_init_sql(&sql, o, &ignored) == 0)
 		fputs(buf_str(&sql), stderr);
@@ -49,8 +46,8 @@ run(const struct config *config, const struct keyring *ring, struct err *err)
 	status = rotate_run(&outcome, &o, err);
 	if (status >= 0)
 		print_report(&outcome, &o, config->output, status);
-	else
-		print_schema_help(&o, err);
+	else if (outcome.schema_denied && !config->quiet)
+		print_schema_help(&o);
 	outcome_done(&outcome, &o.job);
 	job_done(&o.job);
 	return status;

@@ -253,7 +253,11 @@ real_run(
 {
 	int status;
 
-	if (state_prepare(s, err) < 0 || begin_run(e, s, ret, err) < 0 ||
+	if (state_prepare(s, err) < 0) {
+		ret->schema_denied = !strcmp(err->sqlstate, "42501");
+		return -1;
+	}
+	if (begin_run(e, s, ret, err) < 0 ||
 		throttle_begin(&e->throttle, s, err) < 0 ||
 		work(e, s, err) < 0 || tend_connection(e, s, err) < 0)
 		return -1;

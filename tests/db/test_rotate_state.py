@@ -49,19 +49,46 @@ class Schema(Base):
         self.assertExit(0, self.tool.rotate())
         self.assertEqual((self.schema(), self.schema("re_key")), (0, 1))
 
-    def test_exit_4_says_the_sql_that_makes_it_and_the_sql_works(self):
-        self.role("SELECT, UPDATE ON t")
+    def heeds(self, first):
+        """Exit 4 with SQL on standard error that begins so; with it, the
+        rotation works."""
         before = self.look()
         result = self.tool.rotate()
         self.assertExit(4, result)
         self.assertUntouched(before, self.look())
-        said = result.out + result.err
-        self.assertIn("CREATE SCHEMA", said)
-        script = said[said.index("CREATE SCHEMA"):]
+        self.assertIn(first, result.err)
+        script = result.err[result.err.index(first):]
         script = script[:script.rindex(";") + 1]
         self.cluster.psql(self.database, script)
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.look())
+
+    def test_exit_4_says_the_sql_that_makes_it_and_the_sql_works(self):
+        self.role("SELECT, UPDATE ON t")
+        self.heeds("CREATE SCHEMA")
+
+    def test_exit_4_says_the_grants_on_it_that_are_missing(self):
+        self.assertExit(0, self.tool.run("init"))
+        self.role("SELECT, UPDATE ON t")
+        self.heeds('GRANT USAGE ON SCHEMA "pgrekey"')
+
+    def test_quiet_leaves_the_sql_to_init(self):
+        self.role("SELECT, UPDATE ON t")
+        result = self.tool.run("rotate", "--quiet")
+        self.assertExit(4, result)
+        self.assertEqual(result.out, "")
+        self.assertRegex(
+            result.err, r"\Apgrekey: [^\n]*state schema[^\n]*\n"
+            r"hint: [^\n]*`pgrekey init --print`[^\n]*\n\Z")
+
+    def test_a_table_of_such_a_name_is_not_taken_for_it(self):
+        self.role(f"CREATE ON DATABASE {self.database}")
+        self.sql('CREATE TABLE "state schema" (id int, secret text)')
+        self.tool.configure(t={"name": '"state schema"', "columns": "secret"})
+        result = self.tool.rotate()
+        self.assertExit(4, result)
+        self.assertIn("state schema", result.err)
+        self.assertNotIn("CREATE SCHEMA", result.err)
 
     def test_init_makes_it_and_may_be_repeated(self):
         for _ in range(2):

@@ -64,7 +64,7 @@ class Base(Scene):
         """The status; whatever is printed must hold no secret."""
         done = subprocess.run([*argv, script], cwd=self.checkout, env=env,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=300)
+                              text=True, timeout=300, umask=0o022)
         for key in self.ring.keys.values():
             self.assertNotIn(key, done.stdout + done.stderr)
         self.said = f"{script}\n{done.stdout}\n{done.stderr}"
@@ -85,6 +85,9 @@ class Base(Scene):
              "secret: every value is sealed by the primary")])
         self.assertFalse(list(self.folder.rglob("*/keys/key_*")),
                          "the keys are still there")
+        beside = report.with_name("pgrekey.ini")
+        self.assertEqual(beside.stat().st_mode & 0o777, 0o600,
+                         "files beside the keys are open to others")
 
 
 class GitHub(Base):

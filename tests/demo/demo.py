@@ -6,6 +6,7 @@ ROWS (20000) is the number of rows; PGREKEY_BUILD the folder of the program.
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,17 @@ from lib import oracle, zoo  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 from lib.pgrekey import PROGRAM, Tool  # noqa: E402
 
-ROWS = max(1000, int(os.environ.get("ROWS", 20_000)))
+
+
+def whole_number(name, default):
+    text = os.environ.get(name, str(default))
+    if not re.fullmatch("[0-9]{1,12}", text):
+        print(f"demo: {name} is no whole number: '{text}'", file=sys.stderr)
+        sys.exit(2)
+    return int(text)
+
+
+ROWS = max(1000, whole_number("ROWS", 20_000))
 EACH = ROWS // 2
 SLICE = 5000
 TABLES = {  # name: (column, type)

@@ -87,6 +87,13 @@ class Demo(unittest.TestCase):
         self.assertRegex(text, r"\nhint: .* MiB free; TMPDIR names another")
         self.assertEqual(list(deep.iterdir()), [])
 
+    def test_rows_that_are_no_number_are_said_in_one_line(self):
+        for rows in ("abc", "", "1e6"):
+            with self.subTest(rows):
+                self.assertEqual(
+                    self.finish(self.start(rows)),
+                    (2, f"demo: ROWS is no whole number: '{rows}'\n"))
+
     def test_its_own_words_fit_a_narrow_terminal(self):
         self.finish(self.start(rows=1000))
         theirs = ("host = ", "directory = ", "public.", " values: ")

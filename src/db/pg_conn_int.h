@@ -28,6 +28,8 @@ int pg_fail_result(
 int pg_send_one(struct pg *pg, const char *sql, const struct pg_args *args,
 	int binary_result);
 bool pg_is_good(const PGresult *r);
+/* Under our own name: callers never see libpq's types. */
+struct pg_result *pg_result_of(PGresult *r);
 
 /* Behind a pooler a statement that stands alone gets a transaction, since only
  * there our settings hold. *wrapped: pg_unwrap() commits it. */

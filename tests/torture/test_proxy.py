@@ -68,7 +68,7 @@ class Line(Torture):
             self.fail(f"{fault}: {first}")
         # It says why, and half a report is none.
         self.assertEqual(first.out != "", first.status == 0, fault)
-        why = re.search("^pgrekey: (?!waiting).*connect", first.err, re.M)
+        why = re.search("^pgrekey: (?!waiting|warning).*connect", first.err, re.M)
         self.assertEqual(first.status == 4, bool(why), first)
         self.assertDone(self.tool.rotate(), fault)
         return first

@@ -315,6 +315,6 @@ help: ## this list
 
 # Goals of the command line one after the other: `make -j lint check` would
 # otherwise mix their output.
-ifneq ($(filter lint check coverage demo torture bench,$(MAKECMDGOALS)),)
+ifneq ($(filter lint check% coverage demo torture% mutants bench%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif

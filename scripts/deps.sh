@@ -93,20 +93,32 @@ apt() {
 }
 
 # The Debian package of the server starts one on port 5432. The tests start
-# their own: leave the machine without one, unless it is set up already.
-no_main_cluster() { # PACKAGES
-	local file=/etc/postgresql-common/createcluster.conf
-	[[ " $* " != *" postgresql "* ]] || [ -e $file ] ||
-		as_root sh -c "mkdir -p ${file%/*} &&
-			echo 'create_main_cluster = false' >$file"
+# their own: leave the machine without one, and without this setting, too.
+no_main_cluster=/etc/postgresql-common/createcluster.d/pgrekey.conf
+
+forbid_main_cluster() {
+	as_root sh -c "mkdir -p ${no_main_cluster%/*} &&
+		echo 'create_main_cluster = false' >$no_main_cluster"
+}
+
+allow_main_cluster() {
+	as_root sh -c "rm -f $no_main_cluster &&
+		rmdir -p --ignore-fail-on-non-empty ${no_main_cluster%/*}"
+}
+
+apt_install() { # PACKAGES
+	if [[ " $* " == *" postgresql "* ]]; then
+		trap allow_main_cluster EXIT
+		forbid_main_cluster || return
+	fi
+	apt update && apt install -y --no-install-recommends "$@"
 }
 
 install_all() {
 	local log
 	log=$(mktemp)
 	say "installing (this can take minutes): $*"
-	if ! { no_main_cluster "$@" && apt update &&
-		apt install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+	if ! (apt_install "$@") >"$log" 2>&1; then
 		cat "$log" >&2
 		rm -f "$log"
 		return 1

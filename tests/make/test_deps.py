@@ -83,6 +83,39 @@ class DepsTest(unittest.TestCase):
         self.assertEqual(
             len([c for c in self.called() if c.startswith("apt-get")]), 2)
 
+    def server_installed_with(self, apt_get):
+        """What apt-get saw of the server's settings, and what is left."""
+        etc = self.bin.parent / "etc"
+        etc.mkdir(exist_ok=True)
+        (etc / "passwd").touch()  # never empty
+        for tool in ("mkdir", "rmdir"):
+            (self.bin / tool).unlink(missing_ok=True)
+            (self.bin / tool).symlink_to(f"/usr/bin/{tool}")
+        self.fake("id", "echo 1000")
+        self.fake("sudo", f'''for word; do
+            shift
+            set -- "$@" "$(echo "$word" | /usr/bin/sed "s|/etc/|{etc}/|g")"
+            done; exec "$@"''')
+        self.fake("apt-get", f'''case $* in *install*)
+            /usr/bin/grep -r . {etc}/postgresql-common >>{self.calls}
+            {apt_get};; esac''')
+        self.run_deps("demo")
+        seen = [call.removeprefix(f"{etc}/") for call in self.called()
+                if call.startswith(f"{etc}/")]
+        left = {str(path.relative_to(etc)) for path in etc.rglob("*")}
+        return seen, left - {"passwd"}
+
+    def test_installing_the_server_starts_none_and_leaves_no_setting(self):
+        seen = ["postgresql-common/createcluster.d/pgrekey.conf:"
+                "create_main_cluster = false"]
+        self.assertEqual(self.server_installed_with("exit 100"), (seen, set()))
+        kept = self.bin.parent / "etc/postgresql-common/createcluster.d/a.conf"
+        self.calls.write_text("")
+        self.assertEqual(
+            self.server_installed_with(f"echo >{kept}"),
+            (seen, {"postgresql-common", "postgresql-common/createcluster.d",
+                    "postgresql-common/createcluster.d/a.conf"}))
+
     def test_without_root_and_sudo_it_says_what_root_has_to_run(self):
         self.fake("id", "echo 1000")
         self.fake("apt-get")

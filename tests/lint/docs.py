@@ -4,10 +4,11 @@
     tests/lint/docs.py FOLDER-OF-THE-BUILT-PROGRAM
 
 Every option, command and exit status is in the manual page and in README.md,
-the sample configuration is the option table's own, and every file that a
+options and commands as code, since many are ordinary words, too; the sample configuration is the option table's own, and every file that a
 document names exists.
 """
 
+import html
 import pathlib
 import re
 import subprocess
@@ -35,6 +36,18 @@ def output(*argv):
 def manual_text():
     """The page as it is read: no bold, no underline."""
     return re.sub(".\b", "", output("mandoc", "-T", "utf8", MANUAL))
+
+
+def manual_code():
+    """What it sets off by .Cm, .Fl and their like, and its examples."""
+    page = output("mandoc", "-T", "html", MANUAL)
+    code = re.findall(r"<(code|pre)\b[^>]*>(.*?)</\1>", page, re.S)
+    return "\n".join(html.unescape(re.sub("<[^>]*>", "", text))
+                     for _, text in code)
+
+
+def markdown_code(text):
+    return "\n".join(re.findall(r"^ *```.*?^ *```|`[^`]+`", text, re.M | re.S))
 
 
 def mentions(text, word):
@@ -69,10 +82,11 @@ def check_words(build):
     manual, readme = manual_text(), README.read_text()
     words = [("option", w) for w in option_names(build)]
     words += [("command", w) for w in command_names()]
-    for kind, word in words:
-        for name, text in ((MANUAL, manual), (README, readme)):
-            if not mentions(text, word):
-                yield f"{name}: {kind} {word} is missing"
+    for name, code in ((MANUAL, manual_code()),
+                       (README, markdown_code(readme))):
+        for kind, word in words:
+            if not mentions(code, word):
+                yield f"{name}: {kind} {word} is missing as code"
     if len(words) < 10:
         yield "the option table is nearly empty: is print_options broken?"
     for status in exit_statuses():

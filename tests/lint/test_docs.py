@@ -26,7 +26,9 @@ MANUAL = """.Dd January 1, 2025
 .Sh DESCRIPTION
 The command
 .Cm rotate
-takes %s and
+takes
+%s
+and
 .Fl -flag .
 .Sh EXIT STATUS
 .Bl -tag -width Ds
@@ -35,15 +37,15 @@ Done.
 .It 70
 Bug.
 .El
-""" % ", ".join(OPTIONS)
+""" % "\n".join(f".Cm {o} ," for o in OPTIONS)
 
-README = """make demo, make check: rotate %s --flag
+README = """`make demo`, `make check`: `rotate` %s `--flag`
 
 | status | |
 |---|---|
 | 0 | done |
 | 70 | bug |
-""" % " ".join(OPTIONS)
+""" % " ".join(f"`{o}`" for o in OPTIONS)
 
 CLEAN = {
     "README.md": README,
@@ -88,14 +90,31 @@ class DocsTest(unittest.TestCase):
 
     def test_a_missing_option_is_found(self):
         self.refuses("README.md", README.replace("option_c", "option_cc"),
-                     "README.md: option option_c is missing")
+                     "README.md: option option_c is missing as code")
         self.refuses("docs/pgrekey.1", MANUAL.replace("option_c", ""),
-                     "docs/pgrekey.1: option option_c is missing")
+                     "docs/pgrekey.1: option option_c is missing as code")
+
+    def test_a_word_of_the_prose_names_no_option(self):
+        self.refuses("README.md", README.replace("`option_c`", "option_c"),
+                     "README.md: option option_c is missing as code")
+        self.refuses("docs/pgrekey.1",
+                     MANUAL.replace(".Cm option_c", "option_c"),
+                     "docs/pgrekey.1: option option_c is missing as code")
+        self.refuses("docs/pgrekey.1", MANUAL.replace(".Fl -f", "f"),
+                     "docs/pgrekey.1: option --flag is missing as code")
+
+    def test_code_is_a_block_of_it_too(self):
+        without = README.replace("`option_c`", "")
+        self.assertEqual(self.lint(files={
+            "README.md": without + "\n```ini\noption_c = 1\n```\n",
+            "docs/pgrekey.1": MANUAL.replace(
+                ".Cm option_c ,", ".Bd -literal\noption_c\n.Ed")}).stdout,
+            "")
 
     def test_a_missing_command_is_found(self):
         self.refuses("src/cli/cmd_keys.c", "",
-                     "docs/pgrekey.1: command keys is missing\n"
-                     "README.md: command keys is missing")
+                     "docs/pgrekey.1: command keys is missing as code\n"
+                     "README.md: command keys is missing as code")
 
     def test_a_missing_exit_status_is_found(self):
         self.refuses("README.md", README.replace("| 70 |", "| 7 |"),

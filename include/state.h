@@ -221,7 +221,7 @@ int state_forget(struct state *s, const struct selection *sel, bool refused_too,
 int state_hidden(int64_t *ret, struct state *s, const struct selection *sel,
 	struct err *err) MUST_CHECK;
 
-/* How the run was closed: its state, exit status (-1 if open) and who else. */
+/* How the run was closed: its state, exit status (-1 if open). */
 struct run_end {
 	char state[16];
 	int exit;

@@ -1,36 +1,59 @@
 #include "base64.h"
 #include "chars.h"
 
-/* No character of the alphabet; no value has this bit. */
+/* No character of the alphabet. */
 #define NO 0x80
-#define NO4 NO, NO, NO, NO
-#define NO16 NO4, NO4, NO4, NO4
+#define NO4(X) X(NO), X(NO), X(NO), X(NO)
+#define NO16(X) NO4(X), NO4(X), NO4(X), NO4(X)
 
-/* One row is sixteen characters. */
+/* The value of each character, as X makes of it. One row is sixteen of them. */
 /* clang-format off */
-#define VALUES(plus, minus, slash, underscore)                               \
+#define VALUES(X, plus, minus, slash, underscore)                            \
 	{                                                                    \
-	NO16, NO16,                                                          \
-	NO4, NO4, NO, NO, NO, plus, NO, minus, NO, slash,                    \
-	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, NO, NO, NO4,                 \
-	NO, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,                \
-	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, NO4, underscore,         \
-	NO, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,      \
-	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, NO, NO4,                 \
-	NO16, NO16, NO16, NO16, NO16, NO16, NO16, NO16,                      \
+	NO16(X), NO16(X),                                                    \
+	NO4(X), NO4(X), X(NO), X(NO), X(NO), X(plus),                        \
+		X(NO), X(minus), X(NO), X(slash),                            \
+	X(52), X(53), X(54), X(55), X(56), X(57), X(58), X(59),              \
+		X(60), X(61), X(NO), X(NO), NO4(X),                          \
+	X(NO), X(0), X(1), X(2), X(3), X(4), X(5), X(6),                     \
+		X(7), X(8), X(9), X(10), X(11), X(12), X(13), X(14),         \
+	X(15), X(16), X(17), X(18), X(19), X(20), X(21), X(22),              \
+		X(23), X(24), X(25), NO4(X), X(underscore),                  \
+	X(NO), X(26), X(27), X(28), X(29), X(30), X(31), X(32),              \
+		X(33), X(34), X(35), X(36), X(37), X(38), X(39), X(40),      \
+	X(41), X(42), X(43), X(44), X(45), X(46), X(47), X(48),              \
+		X(49), X(50), X(51), X(NO), NO4(X),                          \
+	NO16(X), NO16(X), NO16(X), NO16(X),                                  \
+	NO16(X), NO16(X), NO16(X), NO16(X),                                  \
 	}
 /* clang-format on */
 
-static const unsigned char strict_values[][256] = {
-	[BASE64_STD] = VALUES(62, NO, 63, NO),
-	[BASE64_URL] = VALUES(NO, 62, NO, 63),
-};
-
 /* urlsafe_b64decode translates its two characters and then reads the standard
  * alphabet, so it takes both; b64decode knows the standard one only. */
+#define AS_IS(value) (value)
 static const unsigned char lenient_values[][256] = {
-	[BASE64_STD] = VALUES(62, NO, 63, NO),
-	[BASE64_URL] = VALUES(62, 62, 63, 63),
+	[BASE64_STD] = VALUES(AS_IS, 62, NO, 63, NO),
+	[BASE64_URL] = VALUES(AS_IS, 62, 62, 63, 63),
+};
+
+/* Strictly, each character at its place in the 24 bits of its group. No value
+ * has the bit BAD. */
+#define BAD (1u << 24)
+#define AT(value, shift) ((value) == NO ? BAD : (uint32_t)(value) << (shift))
+#define FIRST(value) AT(value, 18)
+#define SECOND(value) AT(value, 12)
+#define THIRD(value) AT(value, 6)
+#define FOURTH(value) AT(value, 0)
+#define PLACES(...)                                                      \
+	{                                                                \
+		VALUES(FIRST, __VA_ARGS__), VALUES(SECOND, __VA_ARGS__), \
+			VALUES(THIRD, __VA_ARGS__),                      \
+			VALUES(FOURTH, __VA_ARGS__),                     \
+	}
+
+static const uint32_t strict_places[][4][256] = {
+	[BASE64_STD] = PLACES(62, NO, 63, NO),
+	[BASE64_URL] = PLACES(NO, 62, NO, 63),
 };
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -66,31 +89,31 @@ base64_encode(char *ret, struct slice in, enum base64_alphabet alphabet)
 	memset(ret + left + 1, '=', 3 - left);
 }
 
-/* What it returns has the bit NO if one of the four was no character of the
+/* What it returns has the bit BAD if one of the four was no character of the
  * alphabet; testing that once per text instead of per group is what makes it
  * fast. */
-static inline unsigned
+static inline uint32_t
 decode_group(unsigned char ret[3], const unsigned char p[4],
-	const unsigned char *values)
+	const uint32_t place[4][256])
 {
-	unsigned a = values[p[0]], b = values[p[1]];
-	unsigned c = values[p[2]], d = values[p[3]];
+	uint32_t bits = place[0][p[0]] | place[1][p[1]] | place[2][p[2]] |
+			place[3][p[3]];
 
-	ret[0] = (unsigned char)(a << 2 | b >> 4);
-	ret[1] = (unsigned char)(b << 4 | c >> 2);
-	ret[2] = (unsigned char)(c << 6 | d);
-	return a | b | c | d;
+	ret[0] = (unsigned char)(bits >> 16);
+	ret[1] = (unsigned char)(bits >> 8);
+	ret[2] = (unsigned char)bits;
+	return bits;
 }
 
 long
 base64_decode(
 	unsigned char *ret, struct slice in, enum base64_alphabet alphabet)
 {
-	const unsigned char *values = strict_values[alphabet];
+	const uint32_t(*place)[256] = strict_places[alphabet];
 	const unsigned char *p = in.ptr;
 	unsigned char *out = ret;
 	unsigned char group[4], bytes[3];
-	unsigned seen = 0;
+	uint32_t seen = 0;
 	size_t pads;
 
 	if (in.len % 4 != 0)
@@ -98,15 +121,15 @@ base64_decode(
 	if (in.len == 0)
 		return 0;
 	for (size_t left = in.len; left > 4; left -= 4, p += 4, out += 3)
-		seen |= decode_group(out, p, values);
+		seen |= decode_group(out, p, place);
 
 	/* The last group: padding counts as zero bits, and the bytes that it
 	 * stands for must come out as zero. */
 	pads = p[3] != '=' ? 0 : p[2] != '=' ? 1 : 2;
 	memcpy(group, p, 4);
 	memset(group + 4 - pads, 'A', pads);
-	seen |= decode_group(bytes, group, values);
-	if ((seen & NO) || (pads > 0 && bytes[3 - pads] != 0))
+	seen |= decode_group(bytes, group, place);
+	if ((seen & BAD) || (pads > 0 && bytes[3 - pads] != 0))
 		return -1;
 	memcpy(out, bytes, 3 - pads);
 	return out - ret + 3 - (long)pads;
@@ -158,7 +181,7 @@ base64_decode_lenient(unsigned char *ret, unsigned *notes, struct slice in,
 			*notes |= is_space(c) ? BASE64_SPACE : BASE64_JUNK;
 			continue;
 		}
-		if (strict_values[alphabet][c] == NO)
+		if (strict_places[alphabet][3][c] == BAD)
 			*notes |= BASE64_ALPHABET;
 		if (pads > 0) /* not the end after all */
 			*notes |= BASE64_PADDING;

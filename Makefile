@@ -138,11 +138,7 @@ python := $(torture) $(program) $(filter-out $(torture) $(program),\
 san := $(filter-out $(addprefix tests/db/test_,growth.py memory.py plans.py \
 	faults.py pooler.py connect.py throttle.py check.py check_refusals.py \
 	discover.py ci_examples.py),$(program))
-# Races need threads that meet: workers, signals, main's look-out.
-races := $(filter tests/db/test_rotate%,$(san)) $(addprefix tests/db/test_,\
-	resume.py kill.py hopping.py proof.py verify.py verify_live.py init.py)
-san_suites = $(addprefix asan:,$(san)) $(call units,asan) \
-	$(addprefix tsan:,$(races)) $(call units,tsan)
+san_suites = $(foreach f,asan tsan,$(addprefix $(f):,$(san)) $(call units,$(f)))
 
 .PHONY: programs
 programs: all $(unit) $(tool)

@@ -72,6 +72,7 @@ pg_classify(const struct err *err)
 		{"53300", PG_CLASS_LOST}, /* too many connections: later */
 		{"57P", PG_CLASS_LOST},
 		{"25006", PG_CLASS_LOST}, /* read-only: no primary any more */
+		{"26000", PG_CLASS_LOST}, /* somebody dropped what it kept */
 		{"25P03", PG_CLASS_LOST},
 		{"25P04", PG_CLASS_LOST},
 		{"53100", PG_CLASS_FULL},

@@ -295,6 +295,17 @@ class Kept(Base):
         self.assertEqual(set(self.labels("t", "secret")), {"k2025"})
         self.assertEqual(self.value("SELECT max(statements) FROM kept"), 1)
 
+    def test_a_trigger_that_drops_what_is_kept_costs_time_only(self):
+        self.fill(1000)
+        self.sql("CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END$$")
+        self.sql("CREATE TRIGGER drop AFTER UPDATE ON t"
+                 " FOR EACH STATEMENT EXECUTE FUNCTION drop()")
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertIn("26000", result.err, "no hazard")
+        self.assertEqual(set(self.labels("t", "secret")), {"k2025"})
+
 
 class Claims(Base):
     """How many chunks a worker looks at to find the next."""

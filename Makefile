@@ -120,7 +120,9 @@ force:
 
 # A build of its own for each, with all the cores it may have.
 sub = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
-run = @scripts/run-tests.py -b $(B) $(if $(V),-v)
+# How much a table grows depends on who gets the cores.
+alone := tests/db/test_growth.py
+run = @scripts/run-tests.py -b $(B) $(addprefix -a ,$(alone)) $(if $(V),-v)
 
 # FLAVOUR:PATH of the unit tests in flavour 1.
 units = $(patsubst $(O)/%,$(1):$(B)/$(1)/%,$(unit))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Run test suites, at most two at a time, and count.
 
-    scripts/run-tests.py [-j N] [-v] [-t SECONDS] FLAVOUR:PATH...
+    scripts/run-tests.py [-j N] [-v] [-t SECONDS] [-a PATH]... FLAVOUR:PATH...
 
 A suite is a cmocka program or a Python file of unittest cases. It finds what
 it tests in the folder that PGREKEY_BUILD names, B/FLAVOUR. One line per suite;
@@ -146,19 +146,13 @@ def stop(*_):
     raise KeyboardInterrupt
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-j", "--jobs", type=int, default=2)
-    parser.add_argument("-t", "--timeout", type=float, default=600)
-    parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("-b", "--build", default="build")
-    parser.add_argument("suites", nargs="+", metavar="FLAVOUR:PATH")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, stop)
-
+def run_all(suites, jobs, options):
+    """Passed and failed, of so many at a time."""
     passed = failed = 0
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        futures = [pool.submit(run, s, options) for s in options.suites]
+    if stopping.is_set():
+        return 0, 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(run, s, options) for s in suites]
         try:
             for future in concurrent.futures.as_completed(futures):
                 good, bad, line = future.result()
@@ -174,6 +168,26 @@ def main():
                 end(process)
             print("interrupted", file=sys.stderr)
             failed += 1
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-j", "--jobs", type=int, default=2)
+    parser.add_argument("-t", "--timeout", type=float, default=600)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("-b", "--build", default="build")
+    parser.add_argument("-a", "--alone", action="append", default=[],
+                        metavar="PATH", help="run it with no other beside it")
+    parser.add_argument("suites", nargs="+", metavar="FLAVOUR:PATH")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
+
+    alone = [s for s in options.suites if s.split(":", 1)[1] in options.alone]
+    shared = [s for s in options.suites if s not in alone]
+    counts = [run_all(shared, options.jobs, options),
+              run_all(alone, 1, options)]
+    passed, failed = map(sum, zip(*counts))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -113,6 +113,22 @@ class RunnerTest(unittest.TestCase):
             'test "$PGREKEY_BUILD" = out/tsan && echo "[       OK ] a"'),
             flavour="tsan", options=["-b", "out"])
 
+    def test_a_suite_that_wants_the_machine_to_itself_has_it(self):
+        busy = self.folder / "busy"
+        lonely = self.python(f"""
+            import pathlib, time, unittest
+
+            class T(unittest.TestCase):
+                def test_nobody_else_is_there(self):
+                    time.sleep(0.5)
+                    self.assertFalse(pathlib.Path("{busy}").exists())
+            """, "test_lonely.py")
+        other = self.program(f"""
+            touch {busy}; sleep 2; rm {busy}
+            echo '[       OK ] a'""")
+        self.tally(1, 1, lonely, other)
+        self.tally(2, 0, lonely, other, options=["-a", lonely])
+
     def test_interrupted_it_lets_the_suites_clean_up(self):
         ready, mark = self.folder / "ready", self.folder / "cleaned"
         suite = self.python(f"""

@@ -196,8 +196,7 @@ class Disk(Refusals):
                            or not run.running(), "the server gives up")
                 self.hazard("panic", self.panics() > panics)
             # Before it goes down it may still answer.
-            self.until(lambda: self.starts() > starts, "it is there again",
-                       seconds=120)
+            self.until(lambda: self.starts() > starts, "it is there again")
             self.admin = self.connect()
             self.hazard("middle", self.done() < ROWS)
             result = run.finish()

@@ -118,13 +118,18 @@ class Faults(Scene):
         self.restart("fast")
         self.assertComplete(run)
 
-    def test_a_run_goes_on_at_the_promoted_standby(self):
+    @contextlib.contextmanager
+    def beside_a_standby(self):
+        """A run that began and knows both servers."""
         self.slow()
         with self.cluster.standby() as standby:
             self.tool.connection = {
                 "host": f"{self.cluster.socket},{standby.socket}",
                 "target_session_attrs": "read-write"}
-            run = self.begun()
+            yield standby, self.begun()
+
+    def test_a_run_goes_on_at_the_promoted_standby(self):
+        with self.beside_a_standby() as (standby, run):
             self.cluster.stop("immediate")
             self.addCleanup(self.cluster.start)
             self.admin = standby.connect(self.database)
@@ -139,12 +144,7 @@ class Faults(Scene):
     def test_a_run_leaves_a_primary_that_was_set_read_only_for_the_new_one(
             self):
         """It answers as before, main too, and takes nothing more."""
-        self.slow()
-        with self.cluster.standby() as standby:
-            self.tool.connection = {
-                "host": f"{self.cluster.socket},{standby.socket}",
-                "target_session_attrs": "read-write"}
-            run = self.begun()
+        with self.beside_a_standby() as (standby, run):
             self.addCleanup(self.read_only, self.admin, "off")
             self.read_only(self.admin, "on")
             self.assertMiddle(run)

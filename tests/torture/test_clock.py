@@ -186,14 +186,17 @@ class Server(Clocks):
         self.hazard("fenced", self.fenced() - before)
         self.assertHazards(jumps=4, fenced=1)
 
+    def die_in_the_middle(self):
+        self.start_anew()
+        dead = self.start()
+        self.until_beyond(dead, self.ROWS // 5)
+        dead.send(signal.SIGKILL)
+        with contextlib.suppress(AssertionError):
+            dead.finish()
+
     def test_set_back_it_does_not_keep_what_the_dead_have_held(self):
         for _ in range(pick(1, 5, 20)):
-            self.start_anew()
-            dead = self.start()
-            self.until_beyond(dead, self.ROWS // 5)
-            dead.send(signal.SIGKILL)
-            with contextlib.suppress(AssertionError):
-                dead.finish()
+            self.die_in_the_middle()
             self.hazard("died in the middle", self.value(
                 "SELECT count(*) FROM pgrekey.chunk WHERE state = 'running'"))
             self.jump(-HOUR)
@@ -234,12 +237,7 @@ class Server(Clocks):
         self.addCleanup(pooler.close)
         self.tool.connection = pooler.settings(self.database)
         for _ in range(pick(1, 5, 20)):
-            self.start_anew()
-            dead = self.start()
-            self.until_beyond(dead, self.ROWS // 5)
-            dead.send(signal.SIGKILL)
-            with contextlib.suppress(AssertionError):
-                dead.finish()
+            self.die_in_the_middle()
             self.finishes_without_it()
             self.jump(0)
         self.assertHazards(held=1)

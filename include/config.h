@@ -62,6 +62,7 @@ struct config {
 	int64_t window_bytes;
 	int64_t chunk_bytes;
 	int64_t lock_timeout_ms;
+	int64_t answer_timeout_ms;
 	int64_t max_passes;
 	bool synchronous_commit;
 	int64_t max_rows_per_second;

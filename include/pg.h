@@ -45,6 +45,16 @@ void pg_cancel(struct pg *pg);
  * Then nothing is set for a session; each transaction gets its settings. */
 bool pg_is_pooled(const struct pg *pg);
 
+/* -- servers that say nothing ---------------------------------------------- */
+
+/* Hangs up on every server of this process that has owed an answer for longer
+ * than that, as if the line had been cut: who waits for it finds the connection
+ * lost. Any thread, while others open and close connections. */
+void pg_end_silent(int64_t limit_ms);
+/* From now on it owes none: statements follow that may rightly take hours. Or
+ * no longer. */
+void pg_be_patient(struct pg *pg, bool patient);
+
 /* -- parameters ------------------------------------------------------------ */
 
 #define PG_ARGS_MAX 128

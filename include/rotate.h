@@ -18,6 +18,7 @@ struct rotate_options {
 	int64_t window_bytes;
 	int64_t chunk_bytes;
 	int64_t lock_timeout_ms;
+	int64_t answer_timeout_ms; /* 0: wait for the server without limit */
 	int64_t max_passes;
 	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
 	struct pressure_limits limits;

@@ -4,9 +4,11 @@
  * No signal handlers: signals are blocked in every thread, one thread waits
  * for them. First SIGINT or SIGTERM: finish the batch and hand the chunk back.
  * Second: cancel what runs and roll back; where the server answers neither, the
- * process ends all the same, since that loses nothing. SIGUSR1: print progress
- * now. One struct stop per process; its functions may be called from any
- * thread.
+ * process ends all the same, since that loses nothing. A stop that was
+ * requested and has not come about within STOP_SOON_MS counts as a second
+ * signal: no batch takes that long, so it is a server that does not answer.
+ * SIGUSR1: print progress now. One struct stop per process; its functions may
+ * be called from any thread.
  */
 #ifndef PGREKEY_STOP_H
 #define PGREKEY_STOP_H
@@ -27,18 +29,22 @@ struct stop {
 	atomic_bool ended;    /* the signal thread may go */
 	atomic_bool over;     /* nothing can hang any more */
 	bool silent;          /* nothing is said, nothing to be continued */
+	int soon_ms;          /* to stop in; 0: STOP_SOON_MS */
 	int grace_ms;         /* to roll back in; 0: STOP_GRACE_MS */
 	bool guarded;         /* there is a guard; of the signal thread */
 	pthread_t thread, guard;
 	/* Called in the signal thread when the level becomes STOP_NOW. */
 	void (*now)(void *ctx);
+	/* In the signal thread, too: several times a second, or NULL. */
+	void (*tick)(void *ctx);
 	void *ctx;
 };
 
+#define STOP_SOON_MS 60000
 #define STOP_GRACE_MS 5000
 
 /* Blocks the signals in this thread and all it will start. What is not set
- * here, silent and grace_ms, is the caller's to set beforehand. */
+ * here, silent, tick and the times, is the caller's to set beforehand. */
 int stop_start(struct stop *s, void (*now)(void *ctx), void *ctx,
 	struct err *err) MUST_CHECK;
 /* From now on nothing ends the process for the caller, who therefore has closed

@@ -92,6 +92,7 @@ rotate_options_make(struct rotate_options *ret, const struct config *config,
 		.window_bytes = config->window_bytes,
 		.chunk_bytes = config->chunk_bytes,
 		.lock_timeout_ms = config->lock_timeout_ms,
+		.answer_timeout_ms = config->answer_timeout_ms,
 		.max_passes = config->max_passes,
 		.max_rows_per_second = config->max_rows_per_second,
 		.limits =

@@ -138,6 +138,10 @@ const struct option option_table[] = {
 		"longest wait for a row that the application holds",
 		"Never more than a quarter of the server's "
 		"deadlock_timeout."),
+	NUMBER("rotate", "answer_timeout", "rotate", OPTION_DURATION,
+		answer_timeout_ms, "5m", 0, 24 * HOUR, "DURATION",
+		"take a server that says nothing for lost",
+		"0s: never. A proof may take longer."),
 	NUMBER("rotate", "max_passes", "rotate", OPTION_UINT, max_passes, "8",
 		1, 1000, "N",
 		"give up after so many passes that rewrote something", NULL),

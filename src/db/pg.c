@@ -36,8 +36,11 @@ pg_fail_connection(struct err *err, const char *what, const char *said,
 int
 pg_fail_lost(struct pg *pg, struct err *err)
 {
-	return pg_fail_connection(
-		err, "connection lost", PQerrorMessage(pg->conn), "08006");
+	const char *said = atomic_load(&pg->hung_up)
+				   ? "no answer from the server in time"
+				   : PQerrorMessage(pg->conn);
+
+	return pg_fail_connection(err, "connection lost", said, "08006");
 }
 
 int
@@ -185,18 +188,29 @@ receive_one(PGresult **ret, struct pg *pg, struct err *err)
 	return -1;
 }
 
+static int
+ask_one(PGresult **ret, struct pg *pg, const char *sql,
+	const struct pg_args *args, struct err *err)
+{
+	int rc;
+
+	pg_waits(pg);
+	rc = pg_send_one(pg, sql, args, 0) ? receive_one(ret, pg, err)
+					   : pg_fail_lost(pg, err);
+	pg_heard(pg);
+	return rc;
+}
+
 int
 pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	const struct pg_args *args, struct err *err)
 {
+	PGresult *r = NULL;
 	bool wrapped;
-	PGresult *r;
 
 	if (pg_wrap(&wrapped, pg, err) < 0)
 		return -1;
-	if (!pg_send_one(pg, sql, args, 0))
-		return pg_fail_lost(pg, err);
-	if (receive_one(&r, pg, err) < 0) {
+	if (ask_one(&r, pg, sql, args, err) < 0) {
 		pg_rollback(pg);
 		return -1;
 	}
@@ -211,10 +225,21 @@ pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 	return 0;
 }
 
+static PGresult *
+exec(struct pg *pg, const char *sql)
+{
+	PGresult *r;
+
+	pg_waits(pg);
+	r = PQexec(pg->conn, sql);
+	pg_heard(pg);
+	return r;
+}
+
 int
 pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
-	PGresult *r = PQexec(pg->conn, sql);
+	PGresult *r = exec(pg, sql);
 
 	if (!r || !pg_is_good(r)) {
 		pg_fail_result(pg, r, false, err);
@@ -231,8 +256,10 @@ drain(struct pg *pg)
 {
 	PGresult *r;
 
+	pg_waits(pg);
 	while ((r = PQgetResult(pg->conn)) != NULL)
 		PQclear(r);
+	pg_heard(pg);
 }
 
 void
@@ -242,7 +269,7 @@ pg_rollback(struct pg *pg)
 		return;
 	drain(pg);
 	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
-		PQclear(PQexec(pg->conn, "ROLLBACK"));
+		PQclear(exec(pg, "ROLLBACK"));
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "pg_int.h"
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 struct pg {
 	PGconn *conn;
@@ -16,6 +17,13 @@ struct pg {
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */
 	char *coming; /* one that it is to keep, sent in this flush, or NULL */
+
+	/* pg_silence.c */
+	bool patient;
+	int line; /* its socket, by a number of our own, or -1 */
+	_Atomic int64_t waits_since; /* of clock_ms(); 0: it does not */
+	atomic_bool hung_up;
+	struct pg *next; /* of all that are open */
 };
 
 /* Fill err and return -1. foreign_code: see struct pg_step. */
@@ -27,6 +35,12 @@ int pg_fail_result(
 
 int pg_send_one(struct pg *pg, const char *sql, const struct pg_args *args,
 	int binary_result);
+/* Connected: from now on, or no longer, pg_end_silent() knows of it. */
+void pg_enlist(struct pg *pg);
+void pg_unlist(struct pg *pg);
+/* Around all calls of libpq that may wait for the server. */
+void pg_waits(struct pg *pg);
+void pg_heard(struct pg *pg);
 bool pg_is_good(const PGresult *r);
 /* Under our own name: callers never see libpq's types. */
 struct pg_result *pg_result_of(PGresult *r);

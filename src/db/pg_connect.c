@@ -157,8 +157,10 @@ pg_open(struct pg **ret, const struct pg_options *options, struct err *err)
 {
 	struct pg *pg = xcalloc(1, sizeof(*pg));
 
+	pg->line = -1;
 	if (reach(pg, options, err) < 0)
 		goto fail;
+	pg_enlist(pg);
 	if (PQserverVersion(pg->conn) < 140000) {
 		err_set(err, ERR_DB, "the server is older than PostgreSQL 14");
 		goto fail;
@@ -192,6 +194,7 @@ pg_close(struct pg *pg)
 		leave_pooler(pg);
 	if (pg->cancel)
 		PQfreeCancel(pg->cancel);
+	pg_unlist(pg);
 	if (pg->conn)
 		PQfinish(pg->conn);
 	free(pg->settings);

@@ -38,10 +38,12 @@ send_step(struct pg *pg, const struct pg_step *step)
 				 : pg_send_one(pg, step->sql, step->args, 0);
 }
 
+/* The wait for the answer begins. */
 int
 pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 	struct err *err)
 {
+	pg_waits(pg);
 	if (!PQenterPipelineMode(pg->conn))
 		return pg_fail_lost(pg, err);
 	for (size_t i = 0; i < count; i++) {
@@ -109,6 +111,7 @@ pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
 	} else if (rc == 0) {
 		rc = pg_fail_lost(pg, err);
 	}
+	pg_heard(pg);
 	if (rc < 0)
 		PQclear(kept);
 	else

@@ -3,16 +3,14 @@
  */
 #include "pg_conn_int.h"
 
-int
-pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
-	pg_row_fn fn, void *ctx, struct err *err)
+static int
+stream(struct pg *pg, const char *sql, const struct pg_args *args, pg_row_fn fn,
+	void *ctx, struct err *err)
 {
-	bool more = true, wrapped;
+	bool more = true;
 	PGresult *r;
 	int rc = 0;
 
-	if (pg_wrap(&wrapped, pg, err) < 0)
-		return -1;
 	if (!pg_send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
 		return pg_fail_lost(pg, err);
 	while ((r = PQgetResult(pg->conn)) != NULL) {
@@ -26,6 +24,21 @@ pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 	}
 	if (rc == 0 && pg_lost(pg))
 		rc = pg_fail_lost(pg, err);
+	return rc;
+}
+
+int
+pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
+	pg_row_fn fn, void *ctx, struct err *err)
+{
+	bool wrapped;
+	int rc;
+
+	if (pg_wrap(&wrapped, pg, err) < 0)
+		return -1;
+	pg_waits(pg);
+	rc = stream(pg, sql, args, fn, ctx, err);
+	pg_heard(pg);
 	if (rc == 0)
 		rc = pg_unwrap(wrapped, pg, err);
 	if (rc < 0)

@@ -10,6 +10,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The statement in r->sql: it looks at the whole leaf, so nobody hangs up. */
+static int
+ask(struct pg_result **ret, struct rows *r, struct pg *pg, struct err *err)
+{
+	int rc;
+
+	pg_be_patient(pg, true);
+	rc = pg_query(ret, pg, buf_str(&r->sql), NULL, err);
+	pg_be_patient(pg, false);
+	return rc < 0 ? rows_unread(r, err) : 0;
+}
+
+/* The same, row by row. */
+static int
+stream(struct rows *r, struct pg *pg, pg_row_fn fn, void *ctx, struct err *err)
+{
+	int rc;
+
+	pg_be_patient(pg, true);
+	rc = pg_stream(pg, buf_str(&r->sql), NULL, fn, ctx, err);
+	pg_be_patient(pg, false);
+	return rc < 0 ? rows_unread(r, err) : 0;
+}
+
 int
 rows_count(
 	struct leaf_count *ret, struct rows *r, struct pg *pg, struct err *err)
@@ -18,8 +42,8 @@ rows_count(
 
 	buf_reset(&r->sql);
 	sql_count(&r->sql, &r->view);
-	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return rows_unread(r, err);
+	if (ask(&result, r, pg, err) < 0)
+		return -1;
 	*ret = (struct leaf_count){.rows = pg_int(result, 0, 0)};
 	for (size_t i = 0; i < r->leaf->conf->columns; i++) {
 		ret->nulls[i] = pg_int(result, 0, (int)(2 * i + 1));
@@ -56,9 +80,9 @@ rows_sweep(
 	s.window.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_read(&r->sql, &r->view, NULL);
-	rc = pg_stream(pg, buf_str(&r->sql), NULL, sweep_row, &s, err);
+	rc = stream(r, pg, sweep_row, &s, err);
 	window_done(&s.window);
-	return rc < 0 ? rows_unread(r, err) : 0;
+	return rc;
 }
 
 static bool
@@ -79,9 +103,7 @@ rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	sql_read(&r->sql, &r->view, NULL);
 	/* Whatever plan finds them: a window's rows are in order. */
 	buf_addf(&r->sql, " LIMIT %zu) AS x ORDER BY 1", count);
-	if (pg_stream(pg, buf_str(&r->sql), NULL, first_row, ret, err) < 0)
-		return rows_unread(r, err);
-	return 0;
+	return stream(r, pg, first_row, ret, err);
 }
 
 /* -- labels ---------------------------------------------------------------- */
@@ -111,8 +133,8 @@ run_labels(
 {
 	struct pg_result *result;
 
-	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return rows_unread(r, err);
+	if (ask(&result, r, pg, err) < 0)
+		return -1;
 	for (int i = 0; i < pg_rows(result); i++)
 		tell_label(result, i, fn, ctx);
 	pg_free(result);
@@ -338,8 +360,8 @@ check_length(struct rows *r, struct pg *pg, size_t column,
 	buf_reset(&r->sql);
 	if (!sql_overflow(&r->sql, &r->view, column))
 		return 0;
-	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
-		return rows_unread(r, err);
+	if (ask(&result, r, pg, err) < 0)
+		return -1;
 	count = pg_int(result, 0, 0);
 	longest = pg_int(result, 0, 1);
 	pg_free(result);

@@ -28,6 +28,32 @@ cancel_workers(void *ctx)
 }
 
 static void
+tick(void *ctx)
+{
+	const struct engine *e = ctx;
+
+	if (e->o->answer_timeout_ms > 0)
+		pg_end_silent(e->o->answer_timeout_ms);
+}
+
+/* Only a proof: a batch ends by itself, and is worth its end. Of a proof
+ * nothing is kept that did not see all. */
+static void
+hurry(void *ctx)
+{
+	struct engine *e = ((struct tend *)ctx)->e;
+
+	for (int64_t i = 0; i < e->workers; i++) {
+		struct worker *w = &e->worker[i];
+
+		pthread_mutex_lock(&w->mutex);
+		if (w->proves && w->pg)
+			pg_cancel(w->pg);
+		pthread_mutex_unlock(&w->mutex);
+	}
+}
+
+static void
 init_throttle(struct engine *e)
 {
 	struct throttle_options t = {
@@ -137,6 +163,7 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 		.ask = tend_progress,
 		.ctx = &tend,
 		.tick = tend_workers,
+		.hurry = hurry,
 	};
 	int rc = 0;
 
@@ -279,6 +306,7 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	outcome_init(ret, &o->job);
 	engine_init(&e, o);
 	s.schema = e.schema;
+	e.stop.tick = tick;
 	if (stop_start(&e.stop, cancel_workers, &e, err) < 0) {
 		engine_done(&e);
 		return -1;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define NAP_MS 20
+#define TICK_MS 200
 
 static void
 signals_of_interest(sigset_t *set)
@@ -59,21 +60,41 @@ asked_to_stop(struct stop *s)
 	s->now(s->ctx);
 }
 
+/* Requested by a signal, or since the time was up; *since is kept. */
+static bool
+is_overdue(struct stop *s, int64_t *since)
+{
+	int64_t limit = s->soon_ms ? s->soon_ms : STOP_SOON_MS;
+
+	if (atomic_load(&s->level) != STOP_SOON || atomic_load(&s->ended))
+		return false;
+	if (*since == 0)
+		*since = clock_ms();
+	return clock_ms() - *since >= limit;
+}
+
 static void *
 wait_for_signals(void *ctx)
 {
+	const struct timespec tick = {0, TICK_MS * 1000000L};
 	struct stop *s = ctx;
+	int64_t soon_since = 0;
 	sigset_t set;
 	int sig;
 
 	signals_of_interest(&set);
-	while (sigwait(&set, &sig) == 0) {
-		if (sig != SIGUSR1)
+	for (;;) {
+		sig = sigtimedwait(&set, NULL, &tick);
+		if (sig == SIGINT || sig == SIGTERM)
 			asked_to_stop(s);
-		else if (atomic_load(&s->ended))
+		else if (sig == SIGUSR1 && atomic_load(&s->ended))
 			break; /* stop_end() woke us */
-		else
+		else if (sig == SIGUSR1)
 			atomic_store(&s->progress, true);
+		if (is_overdue(s, &soon_since))
+			asked_to_stop(s);
+		if (s->tick)
+			s->tick(s->ctx);
 	}
 	return NULL;
 }

@@ -142,6 +142,37 @@ class Frozen(Base):
             self.assertExit(0, run.finish())
 
 
+class Long(Base):
+    """A proof that would take minutes, and stops at once."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill("t", 1000)
+        self.tool.configure(t={"columns": "secret", "where":
+                               "(SELECT pg_sleep(0.2 + t.n)) IS NULL"})
+        self.sql("UPDATE t SET n = 0")
+
+    def assertStopped(self, run, began):
+        result = run.finish()
+        self.assertExit(5, result)
+        self.assertLess(time.monotonic() - began, 20)
+        self.until(lambda: not self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+            " AND pid <> pg_backend_pid() AND query LIKE '%%pg_sleep%%'"),
+            "nobody reads any more")
+
+    def test_one_signal_is_enough(self):
+        run = self.start()
+        self.until_asked("SELECT pg_catalog.count(*), %pg_sleep%")
+        began = time.monotonic()
+        run.send(signal.SIGTERM)
+        self.assertStopped(run, began)
+
+    def test_its_time_is_up_in_the_middle(self):
+        began = time.monotonic()
+        self.assertStopped(self.start("--max-runtime", "5s"), began)
+
+
 class Relisted(Base):
     def test_no_join_is_about_the_start_alone(self):
         """The leaves change, and whoever lives by then came later, or is a

@@ -62,6 +62,18 @@ pg_cancel(struct pg *pg)
 	(void)pg;
 }
 
+void
+pg_end_silent(int64_t limit_ms)
+{
+	(void)limit_ms;
+}
+
+void
+pg_be_patient(struct pg *pg, bool patient)
+{
+	(void)pg, (void)patient;
+}
+
 bool
 pg_is_pooled(const struct pg *pg)
 {

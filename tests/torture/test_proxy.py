@@ -163,33 +163,58 @@ class BlackHole(Line):
         self.assertHazards(black_hole=2)
 
 
+class Hush(Line):
+    """One connection falls silent; a new one works."""
+
+    def test_who_says_nothing_is_taken_for_lost(self):
+        self.tool.configure(rotate={**GENTLE, "answer_timeout": "300ms"},
+                            t={"columns": "secret"})
+        asked = self.clean_run().kinds[TO_SERVER]
+        # Before there are only questions of the first connection, which is
+        # not replaced; at the end a run may be done before it happens.
+        first, last = asked.index(b"COMMIT") + 1, len(asked) * 9 // 10
+        for i in spread(last - first, pick(12, 60, 1000)):
+            self.suffer(Fault("hush", TO_SERVER, first + i), 30)
+        self.assertHazards(hush=pick(10, 50, 200), survived=pick(8, 40, 160))
+
+
 class Mute(Line):
     """Reachable, as far as the kernel can tell, but frozen: no word ever
     comes back, to a request to cancel neither."""
 
-    ENOUGH = 30  # seconds to end in; it takes five
+    ENOUGH = 30    # seconds to end in; it takes five
+    PATIENCE = 60  # so long a single request to stop has to come about
 
-    def test_who_insists_is_obeyed_and_nothing_is_lost(self):
+    def messages(self, count):
         kinds = self.clean_run().kinds[TO_CLIENT]
         # Connecting has a limit of its own, and ends with 4.
         connected = kinds.index(b"Z") + 1
         last = len(kinds) * 3 // 4  # a run may be done before the end
-        for number in spread(last - connected, pick(3, 12, 40)):
-            self.insist(connected + number)
+        return [connected + number
+                for number in spread(last - connected, count)]
+
+    def test_who_insists_is_obeyed_and_nothing_is_lost(self):
+        for number in self.messages(pick(3, 12, 40)):
+            self.ask_to_stop(number, 2, self.ENOUGH)
         self.assertHazards(mute=pick(3, 10, 30))
 
-    def insist(self, number):
-        """Two signals to a run that hears nothing from that message on."""
+    def test_who_asks_once_is_obeyed_as_well(self):
+        for number in self.messages(pick(1, 2, 4)):
+            self.ask_to_stop(number, 1, self.PATIENCE + self.ENOUGH)
+        self.assertHazards(mute=pick(1, 2, 4))
+
+    def ask_to_stop(self, number, times, enough):
+        """Signals to a run that hears nothing from that message on."""
         self.until_alone()
         self.start_anew()
         with self.proxy(Fault("mute", TO_CLIENT, number)) as proxy:
             run = self.start()
             self.until(lambda: proxy.struck, "the server falls silent")
-            run.send(signal.SIGTERM)
-            time.sleep(0.1)
-            self.assertTrue(run.running(), "nothing held it")
-            run.send(signal.SIGTERM)
-            self.until(lambda: not run.running(), "it ends", self.ENOUGH)
+            for _ in range(times):
+                self.assertTrue(run.running(), "nothing held it")
+                run.send(signal.SIGTERM)
+                time.sleep(0.1)
+            self.until(lambda: not run.running(), "it ends", enough)
             result = run.finish()
         self.assertExit(5, result)
         self.assertRegex(result.err, "does not answer.*same command")

@@ -31,7 +31,8 @@ def spread(last, count):
     """At most count of the numbers 1..last, evenly, both ends included."""
     if last <= count:
         return list(range(1, last + 1))
-    return sorted({1 + i * (last - 1) // (count - 1) for i in range(count)})
+    return sorted({1 + i * (last - 1) // max(count - 1, 1)
+                   for i in range(count)})
 
 
 class Torture(Scene):

@@ -24,7 +24,9 @@ ASKS = (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30")
 
 @dataclass
 class Fault:
-    kind: str           # cut, half_close, black_hole, mute
+    # cut, half_close, black_hole, mute; hush: of one connection, and at the
+    # next message to the server that asks for nothing long
+    kind: str
     direction: str = TO_SERVER
     message: int = 1
     after: bool = False  # the message itself still gets through
@@ -74,6 +76,11 @@ def kind(message):
     it has, the word."""
     said = message[5:].replace(b"\0", b"")
     return said if said == b"COMMIT" else message[:1]
+
+
+# What looks at a whole table: counts, what a proof reads, the first rows.
+WHOLE = (b"SELECT pg_catalog.count(*), ", b"SELECT t.ctid",
+         b"SELECT * FROM (SELECT t.ctid")
 
 
 class Stream:
@@ -159,6 +166,8 @@ class Pair:
 
     def __init__(self, proxy, client, server):
         self.proxy, self.client, self.server = proxy, client, server
+        self.long = False    # the statement may rightly take hours
+        self.hushed = False  # open, but nothing passes any more
 
     def start(self):
         for work in (self.to_server, self.to_client):
@@ -180,6 +189,8 @@ class Pair:
             if message[4:] in ASKS:
                 self.client.sendall(b"N")  # no TLS, no GSS here
                 continue
+            if message[:1] in (b"P", b"Q"):
+                self.long = message[5:].lstrip(b"\0").startswith(WHOLE)
             if not self.pass_on(TO_SERVER, message, self.server):
                 return
 
@@ -197,14 +208,22 @@ class Pair:
             proxy.kinds[direction].append(kind(message))
             fault = proxy.fault
             mine = (fault and fault.direction == direction
-                    and fault.message == proxy.count[direction])
+                    and self.meets(fault, proxy.count[direction]))
             proxy.struck += bool(mine)
+        if self.hushed:
+            return True
         if proxy.dark and not (mine and fault.after):
             return self.vanish()
         if mine and not fault.after:
             return self.strike(fault)
         self.send(message, sock)
         return self.strike(fault) if mine else True
+
+    def meets(self, fault, number):
+        if fault.kind != "hush":
+            return number == fault.message
+        return (number >= fault.message and not self.proxy.struck
+                and not self.long)
 
     def send(self, message, sock):
         if self.proxy.delay:
@@ -226,6 +245,9 @@ class Pair:
         elif fault.kind in ("black_hole", "mute"):
             self.proxy.dark = True
             return self.vanish()
+        elif fault.kind == "hush":
+            self.hushed = True
+            return True
         return False
 
     def vanish(self):

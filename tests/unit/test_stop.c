@@ -158,6 +158,74 @@ an_orderly_end_is_left_alone(void **state)
 	assert_int_equal(insist(cancel, true), 0);
 }
 
+/* Asked once, by a signal or otherwise. */
+static int
+ask(bool by_signal, int soon_ms)
+{
+	struct stop mine = {
+		.silent = true, .soon_ms = soon_ms, .grace_ms = 200};
+	int64_t began = clock_ms();
+	struct err err;
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		alarm(PATIENCE_MS / 1000);
+		if (stop_start(&mine, cancel, &cancelled, &err) < 0)
+			_exit(99);
+		if (by_signal)
+			kill(getpid(), SIGTERM);
+		else
+			stop_request(&mine, STOP_SOON);
+		if (soon_ms > PATIENCE_MS)
+			clock_sleep_ms(1000);
+		else
+			hang(NULL);
+		stop_end(&mine);
+		_exit(atomic_load(&cancelled));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == ERR_STOPPED)
+		assert_true(clock_ms() - began >= soon_ms + mine.grace_ms);
+	return WEXITSTATUS(status);
+}
+
+static void
+a_stop_that_does_not_come_about_is_insisted_on(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(true, 300), ERR_STOPPED);
+	assert_int_equal(ask(false, 300), ERR_STOPPED); /* the time was up */
+}
+
+static void
+a_stop_has_its_time(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(true, STOP_SOON_MS), 0);
+}
+
+static void
+look(void *ctx)
+{
+	atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+static void
+whoever_waits_for_signals_looks_around_meanwhile(void **state)
+{
+	struct stop mine = {.silent = true, .tick = look};
+	atomic_int *looks = &cancelled;
+	struct err err;
+
+	(void)state;
+	atomic_store(looks, 0);
+	assert_int_equal(stop_start(&mine, cancel, looks, &err), 0);
+	assert_true(becomes(looks, 3));
+	stop_end(&mine);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -171,6 +239,11 @@ main(void)
 		cmocka_unit_test(
 			who_insists_is_obeyed_though_the_server_does_not_answer),
 		cmocka_unit_test(an_orderly_end_is_left_alone),
+		cmocka_unit_test(
+			a_stop_that_does_not_come_about_is_insisted_on),
+		cmocka_unit_test(a_stop_has_its_time),
+		cmocka_unit_test(
+			whoever_waits_for_signals_looks_around_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

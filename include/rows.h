@@ -127,6 +127,8 @@ struct write_options {
 	const struct checkpoint *checkpoint; /* NULL: canary, rolled back */
 	int64_t lock_timeout_ms;
 	int64_t statement_timeout_ms; /* 0: none */
+	/* COMMIT does not wait for the disk, nor for standbys. */
+	bool lazy;
 };
 
 /* Sends one transaction in one flush and returns while the server works;

@@ -209,10 +209,10 @@ const struct option option_table[] = {
 		FIELD(config, synchronous_commit),
 		.preset = "on",
 		.argument = "BOOL",
-		.help = "wait until each batch is on disk",
-		.comment = "off is faster and loses no row: after a crash of "
-			   "the server some batches are done again. The last "
-			   "commit of a run always waits."},
+		.help = "wait for the disk every 2 MiB of values",
+		.comment = "off is faster and loses no row, either: after a "
+			   "crash of the server some batches are done again. "
+			   "The last commit of a run always waits."},
 	{.section = "rotate",
 		.name = "state_schema",
 		.on = "rotate check init status pause resume",

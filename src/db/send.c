@@ -46,7 +46,7 @@ struct transaction {
 	struct pg_step step[8];
 	size_t steps;
 	size_t write; /* index of the statement that writes */
-	char limits[160];
+	char limits[240];
 };
 
 static void
@@ -68,9 +68,12 @@ make_transaction(struct transaction *t, const struct pg *pg,
 		add_step(t, pg_settings(pg), NULL);
 	snprintf(t->limits, sizeof(t->limits),
 		"SELECT pg_catalog.set_config('lock_timeout', '%lld', true),"
-		" pg_catalog.set_config('statement_timeout', '%lld', true)",
+		" pg_catalog.set_config('statement_timeout', '%lld', true)%s",
 		(long long)o->lock_timeout_ms,
-		(long long)o->statement_timeout_ms);
+		(long long)o->statement_timeout_ms,
+		o->lazy ? ", pg_catalog.set_config('synchronous_commit',"
+			  " 'off', true)"
+			: "");
 	add_step(t, t->limits, NULL);
 	if (r->suppress_triggers)
 		add_step(t, "SET LOCAL session_replication_role = replica",

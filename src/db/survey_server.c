@@ -112,8 +112,8 @@ tell_settings(const struct survey *s, const struct pg_result *r,
 	about.topic = TOPIC_REPLICATION;
 	if (pg_text(r, 0, S_STANDBYS)[0])
 		remark_add(s->to, &about, REMARK_NOTE,
-			"synchronous_standby_names is set: each batch waits "
-			"for a standby");
+			"synchronous_standby_names is set: every few batches "
+			"wait for a standby");
 	about.topic = TOPIC_HORIZON;
 	if (pg_int(r, 0, S_DEFER) > 0)
 		remark_add(s->to, &about, REMARK_WARNING,

@@ -102,6 +102,7 @@ struct worker {
 	struct batch single; /* rows that go alone */
 	struct buf fresh;    /* new envelopes of one row's columns */
 	size_t batch_limit;  /* rows, adapted to the server's speed */
+	size_t unflushed;    /* bytes, of commits that did not wait */
 	bool *took;
 	size_t took_room;
 	struct row_list missed; /* rows that did not take at first */

@@ -13,6 +13,11 @@
 #define CALM_PENALTY (-30)
 #define LIMIT_MIN 50
 #define PATIENCE_MS 60000
+/* After so many bytes of values, old and new, a COMMIT waits for the disk:
+ * those before it would only have waited one by one. What a crash of the server
+ * takes back goes with its checkpoint, and is done again. More would let a slow
+ * disk or standby fall behind, and the application wait for our WAL. */
+#define LAZY_BYTES ((size_t)1 << 21)
 
 void
 write_new_leaf(struct worker *w)
@@ -144,14 +149,26 @@ checkpoint_of(const struct worker *w)
 	};
 }
 
+/* Is there little that is not yet on disk? Counts the batch in. */
+static bool
+may_be_lazy(struct worker *w, const struct batch *b)
+{
+	w->unflushed += batch_bytes(b);
+	if (w->unflushed < LAZY_BYTES)
+		return true;
+	w->unflushed = 0;
+	return false;
+}
+
 static struct write_options
-options_of(const struct worker *w, const struct checkpoint *k)
+options_of(struct worker *w, const struct batch *b, const struct checkpoint *k)
 {
 	return (struct write_options){
 		.skip_locked = w->skip_locked,
 		.checkpoint = k,
 		.lock_timeout_ms = w->e->lock_ms,
 		.statement_timeout_ms = w->e->statement_ms,
+		.lazy = may_be_lazy(w, b),
 	};
 }
 
@@ -183,7 +200,7 @@ write_alone(struct worker *w, struct batch *b, const struct window *win,
 	bool patient, struct err *err)
 {
 	struct checkpoint k = checkpoint_of(w);
-	struct write_options o = options_of(w, &k);
+	struct write_options o = options_of(w, b, &k);
 	struct err why;
 
 	o.skip_locked = true;
@@ -242,7 +259,7 @@ static int
 take_off(struct worker *w, struct flight *f, struct err *err)
 {
 	f->checkpoint = checkpoint_of(w);
-	f->options = options_of(w, &f->checkpoint);
+	f->options = options_of(w, f->batch, &f->checkpoint);
 	f->sent_ms = clock_ms();
 	return rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
 		&f->options, err);

@@ -71,8 +71,8 @@ MUTANTS = {
     "locks are waited for without limit": (
         "src/db/send.c",
         "\t\t(long long)o->lock_timeout_ms,\n"
-        "\t\t(long long)o->statement_timeout_ms);",
-        "\t\t(long long)0 * o->lock_timeout_ms,\n\t\t(long long)0);",
+        "\t\t(long long)o->statement_timeout_ms,\n",
+        "\t\t(long long)0 * o->lock_timeout_ms,\n\t\t(long long)0,\n",
         "torture/test_live.py", "Live"),
     "what is stored is not compared with what was sent": (
         "src/db/sql_write.c",
@@ -115,6 +115,21 @@ MUTANTS = {
         "src/db/pg_connect.c",
         '\t\t{"keepalives_interval", "10"},\n', "",
         "torture/test_proxy.py", "dead_line"),
+    "a silent server is waited for": (
+        "src/db/pg_silence.c",
+        "\t\tif (since && now - since > limit_ms)\n\t\t\thang_up(pg);",
+        "\t\tif (since && now - since > 1000 * limit_ms)\n"
+        "\t\t\thang_up(pg);",
+        "torture/test_proxy.py", "says_nothing"),
+    "no batch waits for the disk": (
+        "src/engine/write.c",
+        "\tw->unflushed = 0;\n\treturn false;",
+        "\tw->unflushed = 0;\n\treturn true;",
+        "db/test_flush.py", "a_few_batches"),
+    "what is done need not be on disk": (
+        "src/db/result.c",
+        "SET LOCAL synchronous_commit = on", "SET LOCAL jit = off",
+        "db/test_flush.py", "need_not"),
 }
 
 # What a mutant needs besides: more places to break.

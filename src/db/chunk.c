@@ -5,6 +5,9 @@
 
 #define LEASE_HOLDS HOLDS("c.lease_until", LEASE_SECONDS)
 
+/* A chunk that somebody has claimed since this statement began is looked at
+ * anew, but with the worker that it had before, or none: only of the one that
+ * has it now does it matter that he is gone. */
 static const char claim_sql[] =
 	"WITH " SIGN_OF_LIFE ", free AS (SELECT c.leaf, c.no FROM @.chunk AS c"
 	" LEFT JOIN @.worker AS w ON w.id = c.worker_id"
@@ -12,7 +15,7 @@ static const char claim_sql[] =
 	"  WHERE r.id = $1 AND r.state = 'open' AND NOT " PAUSED ")"
 	" AND c.leaf = ANY ($3) AND (c.state = 'todo' OR"
 	" c.state = 'running' AND (c.worker_id = $2 OR"
-	" NOT " LEASE_HOLDS " OR NOT " WORKER_ALIVE
+	" NOT " LEASE_HOLDS " OR w.id = c.worker_id AND NOT " WORKER_ALIVE
 	")) ORDER BY c.leaf, c.no LIMIT 1 FOR UPDATE OF c SKIP LOCKED) "
 	"UPDATE @.chunk AS c SET state = 'running', worker_id = $2,"
 	" epoch = c.epoch + 1, lease_until = pg_catalog.clock_timestamp() +"

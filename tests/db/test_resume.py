@@ -52,6 +52,28 @@ class Strangers(Base):
         self.assertExit(0, self.tool.rotate(patience=30))
 
 
+class Race(Base):
+    ROWS = scaled(20_000)
+
+    def test_nobody_takes_what_somebody_else_has_just_claimed(self):
+        """Two see a chunk that is free. Who comes second finds it claimed, and
+        must not take the owner for dead: he was not there when it looked."""
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text)"
+                 " WITH (fillfactor = 10)")
+        zoo.copy_rows(self.admin, "t", ("id", "secret"), (
+            (i, self.old(i)) for i in range(self.ROWS)))
+        self.tool.configure(rotate={"workers": 12, "chunk_bytes": "1MiB"},
+                            t={"columns": "secret"})
+        runs = [self.start(), self.start()]
+        for run in runs:
+            self.assertExit(0, run.finish())
+        self.assertGreater(self.value("SELECT count(*) FROM pgrekey.worker"),
+                           12)
+        self.assertEqual(self.written(), self.ROWS)
+        # He would find out by the fence.
+        self.assertNotIn("ERROR:  22012", self.cluster.server_log())
+
+
 class Waiting(Base):
     def test_locked_rows_are_waited_for_anew_when_a_run_is_taken_up(self):
         self.fill(50)

@@ -109,7 +109,7 @@ MUTANTS = {
         "torture/test_faults.py", "attached"),
     "chunks of a dead process stay its own": (
         "src/db/chunk.c",
-        'LEASE_HOLDS " OR NOT "', 'LEASE_HOLDS " AND NOT "',
+        'LEASE_HOLDS " OR w.id', 'LEASE_HOLDS " AND w.id',
         "torture/test_kills.py", "Kills"),
     "a dead line is waited for": (
         "src/db/pg_connect.c",

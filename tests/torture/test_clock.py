@@ -171,6 +171,9 @@ class Server(Clocks):
         """Ahead of all leases, and back again: whoever works is robbed of his
         chunk, and notices."""
         before, rounds = self.fenced(), pick(2, 10, 50)
+        # Time for others to come by.
+        self.tool.configure(rotate={**BATCH, "max_rows_per_second": 3000},
+                            t={"columns": "secret"})
         while self.hazards.get("rounds", 0) < rounds or (
                 self.fenced() == before and self.hazards["rounds"] < 20):
             self.hazard("rounds")

@@ -111,99 +111,129 @@ hang(void *ctx)
 		pause();
 }
 
-/* In a process of its own, since that is what ends. Main, too, waits for what
- * does not come, or ends in good time. */
+/* In a process of its own, since that is what ends; returns how. */
 static int
-insist(void (*now)(void *ctx), bool main_ends)
+in_a_process(
+	struct stop *mine, void (*now)(void *ctx), void (*run)(struct stop *))
 {
-	struct stop mine = {.silent = true, .grace_ms = 200};
 	struct err err;
 	pid_t child = fork();
 	int status = -1;
 
 	if (child == 0) {
 		alarm(PATIENCE_MS / 1000);
-		if (stop_start(&mine, now, &cancelled, &err) < 0)
+		if (stop_start(mine, now, &cancelled, &err) < 0)
 			_exit(99);
-		kill(getpid(), SIGTERM);
-		if (!becomes(&mine.level, STOP_SOON))
-			_exit(98);
-		kill(getpid(), SIGTERM);
-		if (!becomes(&mine.level, STOP_NOW))
-			_exit(97);
-		if (!main_ends)
-			hang(NULL);
-		stop_end(&mine);
-		clock_sleep_ms(2L * mine.grace_ms);
-		_exit(0);
+		run(mine);
+		_exit(atomic_load(&cancelled));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static void
+ask_twice(struct stop *mine)
+{
+	kill(getpid(), SIGTERM);
+	if (!becomes(&mine->level, STOP_SOON))
+		_exit(98);
+	kill(getpid(), SIGTERM);
+	if (!becomes(&mine->level, STOP_NOW))
+		_exit(97);
+}
+
+/* Main, too, waits for what does not come. */
+static void
+ask_twice_and_hang(struct stop *mine)
+{
+	ask_twice(mine);
+	hang(NULL);
+}
+
+static void
+ask_twice_and_end(struct stop *mine)
+{
+	ask_twice(mine);
+	stop_end(mine);
+	clock_sleep_ms(2L * mine->grace_ms);
+	_exit(0);
+}
+
+static int
+insist(void (*now)(void *ctx), void (*run)(struct stop *))
+{
+	struct stop mine = {.silent = true, .grace_ms = 200};
+
+	return in_a_process(&mine, now, run);
 }
 
 static void
 who_insists_is_obeyed_though_the_server_does_not_answer(void **state)
 {
 	(void)state;
-	assert_int_equal(insist(hang, false), ERR_STOPPED);
-	assert_int_equal(insist(hang, true), ERR_STOPPED);
-	assert_int_equal(insist(cancel, false), ERR_STOPPED);
+	assert_int_equal(insist(hang, ask_twice_and_hang), ERR_STOPPED);
+	assert_int_equal(insist(hang, ask_twice_and_end), ERR_STOPPED);
+	assert_int_equal(insist(cancel, ask_twice_and_hang), ERR_STOPPED);
 }
 
 static void
 an_orderly_end_is_left_alone(void **state)
 {
 	(void)state;
-	assert_int_equal(insist(cancel, true), 0);
+	assert_int_equal(insist(cancel, ask_twice_and_end), 0);
 }
 
-/* Asked once, by a signal or otherwise. */
-static int
-ask(bool by_signal, int soon_ms)
-{
-	struct stop mine = {
-		.silent = true, .soon_ms = soon_ms, .grace_ms = 200};
-	int64_t began = clock_ms();
-	struct err err;
-	pid_t child = fork();
-	int status = -1;
+#define SOON_MS 300
 
-	if (child == 0) {
-		alarm(PATIENCE_MS / 1000);
-		if (stop_start(&mine, cancel, &cancelled, &err) < 0)
-			_exit(99);
-		if (by_signal)
-			kill(getpid(), SIGTERM);
-		else
-			stop_request(&mine, STOP_SOON);
-		if (soon_ms > PATIENCE_MS)
-			clock_sleep_ms(1000);
-		else
-			hang(NULL);
-		stop_end(&mine);
-		_exit(atomic_load(&cancelled));
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == ERR_STOPPED)
-		assert_true(clock_ms() - began >= soon_ms + mine.grace_ms);
-	return WEXITSTATUS(status);
+static void
+be_asked_and_hang(struct stop *mine)
+{
+	(void)mine;
+	kill(getpid(), SIGTERM);
+	hang(NULL);
+}
+
+static void
+be_late_and_hang(struct stop *mine)
+{
+	stop_request(mine, STOP_SOON);
+	hang(NULL);
+}
+
+static void
+be_asked_and_end(struct stop *mine)
+{
+	kill(getpid(), SIGTERM);
+	clock_sleep_ms(3L * SOON_MS);
+	stop_end(mine);
 }
 
 static void
 a_stop_that_does_not_come_about_is_insisted_on(void **state)
 {
+	void (*const asked[])(struct stop *) = {
+		be_asked_and_hang, be_late_and_hang};
+
 	(void)state;
-	assert_int_equal(ask(true, 300), ERR_STOPPED);
-	assert_int_equal(ask(false, 300), ERR_STOPPED); /* the time was up */
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct stop mine = {
+			.silent = true, .soon_ms = SOON_MS, .grace_ms = 200};
+		int64_t began = clock_ms();
+
+		assert_int_equal(
+			in_a_process(&mine, cancel, asked[i]), ERR_STOPPED);
+		assert_true(clock_ms() - began >= SOON_MS + mine.grace_ms);
+	}
 }
 
 static void
 a_stop_has_its_time(void **state)
 {
+	struct stop mine = {.silent = true};
+
 	(void)state;
-	assert_int_equal(ask(true, STOP_SOON_MS), 0);
+	assert_int_equal(in_a_process(&mine, cancel, be_asked_and_end), 0);
 }
 
 static void

@@ -127,6 +127,7 @@ void state_give_back(struct state *s);
 
 struct pass_options {
 	int64_t chunk_bytes;
+	int64_t rotation; /* a chunk is a multiple of so many blocks */
 	int64_t workers;
 	int64_t max_passes;
 	int64_t finish_wait_s; /* how long rows may stay locked */

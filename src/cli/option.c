@@ -129,7 +129,7 @@ const struct option option_table[] = {
 		"rows written in one transaction, at most", NULL),
 	NUMBER("rotate", "window_bytes", "rotate", OPTION_SIZE, window_bytes,
 		"8MiB", 256 * KIB, GIB, "SIZE",
-		"values a worker holds in memory per window", NULL),
+		"values a worker holds in memory at a time", NULL),
 	NUMBER("rotate", "chunk_bytes", "rotate", OPTION_SIZE, chunk_bytes,
 		"32MiB", MIB, GIB, "SIZE",
 		"part of a table that a worker claims at a time", NULL),

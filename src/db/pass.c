@@ -7,8 +7,6 @@
 #include "state_int.h"
 #include <stdio.h>
 
-/* Windows in rotation per worker; a chunk is a multiple of their number. */
-#define ROTATION 4
 #define CHUNK_BLOCKS_MIN 64
 
 /* Between two passes of a leaf. */
@@ -101,8 +99,10 @@ static const char plan_sql[] =
 	" RETURNING l.leaf, l.pass, l.blocks,"
 	"  pg_catalog.array_fill(0::bigint, ARRAY["
 	"   pg_catalog.cardinality(l.rewritten)]) AS zero), "
-	/* Small tables are cut so that every worker gets several chunks. */
-	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 4), $6), $4)"
+	/* Small tables are cut so that every worker gets two chunks: more would
+	 * make batches so short that a worker which waits for a core holds up
+	 * the pruning of all the others. */
+	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 2), $6), $4)"
 	"  + $7 - 1) / $7 * $7 AS size FROM begun AS b) "
 	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, epoch,"
 	" rewritten, nested, mislabelled, late, conflict, deferred)"
@@ -179,7 +179,7 @@ plan(struct state *s, struct buf *array, const struct pass_options *o,
 	pg_arg_int(&args, o->chunk_bytes / BLOCK_BYTES);
 	pg_arg_int(&args, o->workers);
 	pg_arg_int(&args, CHUNK_BLOCKS_MIN);
-	pg_arg_int(&args, ROTATION);
+	pg_arg_int(&args, o->rotation);
 	return state_exec(s, plan_sql, &args, err);
 }
 

@@ -13,8 +13,8 @@
 
 /* Windows that a worker keeps in rotation. With fewer, the snapshots of other
  * workers stop the pruning that lets the next turn reuse the space of the
- * last. */
-#define ROTATION 4
+ * last: one that waits for a core lives as long as several batches. */
+#define ROTATION 8
 /* Turns of a window whose pages are full of rows. Each turn costs the server
  * a look at every row of the window; the first one makes the table grow by its
  * share. */

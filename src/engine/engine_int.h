@@ -13,7 +13,6 @@
 #include "rotate.h"
 #include "throttle_int.h"
 
-#define WINDOW_BLOCKS 256
 #define BATCH_BYTES ((size_t)1 << 20)
 /* A batch is meant to hold its locks for less than this. */
 #define BATCH_MS 100
@@ -98,6 +97,7 @@ struct worker {
 	struct chunk_counts counts;
 	struct window window[ROTATION];
 	struct window again; /* a window read once more */
+	bool sparse;         /* the last window read was */
 	struct batch batch[2];
 	struct batch single; /* rows that go alone */
 	struct buf fresh;    /* new envelopes of one row's columns */
@@ -119,6 +119,14 @@ static inline bool
 worker_yields(struct worker *w)
 {
 	return stop_requested(&w->e->stop) || w->state.paused;
+}
+
+/* What one window may hold. A quarter, although more windows are in rotation:
+ * of larger values fewer windows are, but each still has rows for a batch. */
+static inline size_t
+worker_window_bytes(const struct worker *w)
+{
+	return (size_t)w->e->o->window_bytes / 4;
 }
 
 /* -- write.c: batches ------------------------------------------------------ */

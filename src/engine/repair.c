@@ -349,7 +349,7 @@ static int
 repair_window(struct worker *w, size_t window, struct err *err)
 {
 	struct window_limits limits = {
-		.bytes = (size_t)w->e->o->window_bytes / ROTATION,
+		.bytes = worker_window_bytes(w),
 		.rows = SIZE_MAX,
 	};
 	struct range range = w->window[window].range;

@@ -78,6 +78,7 @@ engine_init(struct engine *e, const struct rotate_options *o)
 	spec_make(&e->spec, o, &e->catalog);
 	e->pass = (struct pass_options){
 		.chunk_bytes = o->chunk_bytes,
+		.rotation = ROTATION,
 		.workers = o->workers,
 		.max_passes = o->max_passes,
 		.finish_wait_s = 300,

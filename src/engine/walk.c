@@ -5,7 +5,13 @@
 #include "log.h"
 #include <string.h>
 
+/* A window gives some rows of each page to a batch: enough of them for one, and
+ * not so many that its pages leave the caches before they are visited again. */
+#define WINDOW_BLOCKS 128
+#define WINDOW_BLOCKS_SPARSE 256
 #define WINDOW_BLOCKS_MIN 8
+/* Rows a page to be rewritten, below which pages count as sparse. */
+#define SPARSE_ROWS 12
 
 static bool
 is_before(struct tid a, struct tid b)
@@ -14,37 +20,48 @@ is_before(struct tid a, struct tid b)
 }
 
 static uint32_t
-window_blocks(const struct chunk *c)
+window_blocks(const struct worker *w)
 {
-	int64_t n = (c->hi - c->lo + ROTATION - 1) / ROTATION;
+	int64_t n = (w->chunk.hi - w->chunk.lo + ROTATION - 1) / ROTATION;
+	uint32_t most = w->sparse ? WINDOW_BLOCKS_SPARSE : WINDOW_BLOCKS;
 
-	if (n > WINDOW_BLOCKS)
-		return WINDOW_BLOCKS;
+	if (n > most)
+		return most;
 	return n < WINDOW_BLOCKS_MIN ? WINDOW_BLOCKS_MIN : (uint32_t)n;
 }
 
-/* Reads until ROTATION windows hold rows or the chunk is over; *at is behind
- * the last one then. */
+static bool
+is_sparse(const struct window *w)
+{
+	return w->rows / SPARSE_ROWS < w->range.hi.block - w->range.lo.block;
+}
+
+/* Reads until ROTATION windows hold rows, or as many as fit into memory, or the
+ * chunk is over; *at is behind the last one then. */
 static int
 read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 	struct err *err)
 {
 	struct window_limits limits = {
-		.bytes = (size_t)w->e->o->window_bytes / ROTATION,
+		.bytes = worker_window_bytes(w),
 		.rows = TURNS_MAX * (size_t)w->e->o->batch_rows,
 	};
-	uint32_t step = window_blocks(&w->chunk);
+	size_t room = (size_t)w->e->o->window_bytes;
 
 	*ret = 0;
-	while (*ret < ROTATION && is_before(*at, end) && !worker_yields(w)) {
+	while (*ret < ROTATION && room >= limits.bytes && is_before(*at, end) &&
+		!worker_yields(w)) {
 		struct window *win = &w->window[*ret];
 		struct range range = {*at, end};
+		uint32_t step = window_blocks(w);
 
 		if (step < end.block - at->block)
 			range.hi = (struct tid){at->block + step, 0};
 		if (rows_read(win, w->rows, w->pg, &range, &limits, err) < 0)
 			return -1;
+		w->sparse = is_sparse(win);
 		*at = win->range.hi;
+		room -= win->bytes.len < room ? win->bytes.len : room;
 		if (win->rows > 0)
 			++*ret;
 	}
@@ -63,6 +80,7 @@ enter_leaf(struct worker *w, struct err *err)
 		return err_set(err, ERR_BUG, "a chunk of an unknown table");
 	rows_free(w->rows);
 	w->rows = engine_rows(w->e, leaf);
+	w->sparse = false;
 	write_new_leaf(w);
 	columns = leaf->conf->columns;
 	batch_done(&w->batch[0]);

@@ -411,8 +411,11 @@ class Disk(Faults):
         run = self.start()
         self.until(lambda: self.done() > ROWS // 50 or not run.running(),
                    "it works")
+        # Filling takes longer than some workers have work.
+        run.send(signal.SIGSTOP)
         self.hazard("middle", self.done() < ROWS and run.running())
         self.fill(disk)
+        run.send(signal.SIGCONT)
         self.until(lambda: run.said().count("53100") == 2
                    or not run.running(), "each worker says so")
         time.sleep(pick(2, 2, 60))

@@ -7,8 +7,9 @@
  * process ends all the same, since that loses nothing. A stop that was
  * requested and has not come about within STOP_SOON_MS counts as a second
  * signal: no batch takes that long, so it is a server that does not answer.
- * SIGUSR1: print progress now. One struct stop per process; its functions may
- * be called from any thread.
+ * While nothing was begun that is worth its end, one signal counts as the
+ * second. SIGUSR1: print progress now. One struct stop per process; its
+ * functions may be called from any thread.
  */
 #ifndef PGREKEY_STOP_H
 #define PGREKEY_STOP_H
@@ -25,6 +26,7 @@ enum stop_level {
 
 struct stop {
 	atomic_int level;     /* enum stop_level */
+	atomic_bool at_once;  /* there is no batch to finish */
 	atomic_bool progress; /* SIGUSR1 came */
 	atomic_bool ended;    /* the signal thread may go */
 	atomic_bool over;     /* nothing can hang any more */
@@ -33,7 +35,8 @@ struct stop {
 	int grace_ms;         /* to roll back in; 0: STOP_GRACE_MS */
 	bool guarded;         /* there is a guard; of the signal thread */
 	pthread_t thread, guard;
-	/* Called in the signal thread when the level becomes STOP_NOW. */
+	/* Called in the signal thread when the level becomes STOP_NOW, and
+	 * again and again while it is and at_once is set. */
 	void (*now)(void *ctx);
 	/* In the signal thread, too: several times a second, or NULL. */
 	void (*tick)(void *ctx);

@@ -45,6 +45,7 @@ struct engine {
 	struct crew crew;
 	int64_t started_ms;    /* monotonic */
 	pthread_mutex_t mutex; /* for what follows */
+	struct pg *looking;    /* main's, while nothing is written yet */
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */
 	enum end end;

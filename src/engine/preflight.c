@@ -134,6 +134,9 @@ preflight(
 
 		if (!engine_selects(e, leaf))
 			continue;
+		if (stop_requested(&e->stop))
+			return err_set(err, ERR_STOPPED,
+				"stopped before the first write");
 		if (check_lengths(e, pg, leaf, err) < 0)
 			return -1;
 		if (!has_work[i])

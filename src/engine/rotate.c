@@ -7,15 +7,28 @@
 #include "log.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* -- setting up ------------------------------------------------------------ */
 
+/* From now on main only looks, through this connection, or NULL: no more. */
 static void
-cancel_workers(void *ctx)
+set_looking(struct engine *e, struct pg *pg)
+{
+	pthread_mutex_lock(&e->mutex);
+	e->looking = pg;
+	pthread_mutex_unlock(&e->mutex);
+	atomic_store(&e->stop.at_once, pg != NULL);
+}
+
+static void
+cancel_all(void *ctx)
 {
 	struct engine *e = ctx;
 
 	pthread_mutex_lock(&e->mutex);
+	if (e->looking)
+		pg_cancel(e->looking);
 	for (int64_t i = 0; i < e->workers; i++) {
 		struct worker *w = &e->worker[i];
 
@@ -225,8 +238,10 @@ begin_run(
 
 	if (!has_work)
 		return -1;
-	if (preflight(e, s->pg, has_work, err) < 0 ||
-		state_open_run(s, &e->spec, &ret->joined, err) < 0 ||
+	if (preflight(e, s->pg, has_work, err) < 0)
+		goto out;
+	set_looking(e, NULL);
+	if (state_open_run(s, &e->spec, &ret->joined, err) < 0 ||
 		state_run_start(&e->judge.run_start, s, err) < 0)
 		goto out;
 	e->run = ret->run = s->run;
@@ -295,6 +310,14 @@ real_run(
 	return status;
 }
 
+/* Before there was anything to roll back. */
+static bool
+was_cancelled(struct engine *e, const struct err *err)
+{
+	return e->run == 0 && stop_requested(&e->stop) &&
+	       !strcmp(err->sqlstate, "57014");
+}
+
 /* -- entry ----------------------------------------------------------------- */
 
 int
@@ -308,12 +331,14 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	engine_init(&e, o);
 	s.schema = e.schema;
 	e.stop.tick = tick;
-	if (stop_start(&e.stop, cancel_workers, &e, err) < 0) {
+	if (stop_start(&e.stop, cancel_all, &e, err) < 0) {
 		engine_done(&e);
 		return -1;
 	}
-	if (job_connect(&s.pg, &o->job, &e.stop, err) < 0 ||
-		load_catalog(&e, s.pg, err) < 0 ||
+	if (job_connect(&s.pg, &o->job, &e.stop, err) < 0)
+		goto out;
+	set_looking(&e, s.pg);
+	if (load_catalog(&e, s.pg, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0 ||
 		read_clock(&e, &s, err) < 0)
@@ -321,6 +346,9 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	status = o->dry_run ? dry_run(ret, &e, &s, err)
 			    : real_run(ret, &e, &s, err);
 out:
+	set_looking(&e, NULL);
+	if (status < 0 && was_cancelled(&e, err))
+		status = outcome_stopped(ret, "stopped before the first write");
 	outcome_finish(ret, e.started_ms);
 	pg_close(s.pg); /* which may wait, too, behind a pooler */
 	stop_end(&e.stop);

@@ -48,7 +48,7 @@ start_guard(struct stop *s)
 static void
 asked_to_stop(struct stop *s)
 {
-	if (!stop_requested(s)) {
+	if (!stop_requested(s) && !atomic_load(&s->at_once)) {
 		if (!s->silent)
 			log_info("stopping at the next batch; the same command "
 				 "continues later; once more rolls back");
@@ -73,6 +73,14 @@ is_overdue(struct stop *s, int64_t *since)
 	return clock_ms() - *since >= limit;
 }
 
+/* What was to be cancelled may have been between two statements. */
+static bool
+may_have_missed(struct stop *s)
+{
+	return atomic_load(&s->level) == STOP_NOW && atomic_load(&s->at_once) &&
+	       !atomic_load(&s->ended);
+}
+
 static void *
 wait_for_signals(void *ctx)
 {
@@ -91,7 +99,7 @@ wait_for_signals(void *ctx)
 			break; /* stop_end() woke us */
 		else if (sig == SIGUSR1)
 			atomic_store(&s->progress, true);
-		if (is_overdue(s, &soon_since))
+		if (is_overdue(s, &soon_since) || may_have_missed(s))
 			asked_to_stop(s);
 		if (s->tick)
 			s->tick(s->ctx);
@@ -106,6 +114,7 @@ stop_start(struct stop *s, void (*now)(void *ctx), void *ctx, struct err *err)
 	int rc;
 
 	atomic_init(&s->level, STOP_NOT);
+	atomic_init(&s->at_once, false);
 	atomic_init(&s->progress, false);
 	atomic_init(&s->ended, false);
 	atomic_init(&s->over, false);

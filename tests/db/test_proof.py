@@ -152,14 +152,15 @@ class Long(Base):
                                "(SELECT pg_sleep(0.2 + t.n)) IS NULL"})
         self.sql("UPDATE t SET n = 0")
 
-    def assertStopped(self, run, began):
+    def assertStopped(self, run, began, soon=20):
         result = run.finish()
         self.assertExit(5, result)
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, soon)
         self.until(lambda: not self.value(
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
             " AND pid <> pg_backend_pid() AND query LIKE '%%pg_sleep%%'"),
             "nobody reads any more")
+        return result
 
     def test_one_signal_is_enough(self):
         run = self.start()
@@ -167,6 +168,23 @@ class Long(Base):
         began = time.monotonic()
         run.send(signal.SIGTERM)
         self.assertStopped(run, began)
+
+    def stopped_while_it_looks(self, query, *options):
+        """Nothing was begun that would be worth its end."""
+        run = self.start(*options)
+        self.until_asked(query)
+        began = time.monotonic()
+        run.send(signal.SIGTERM)
+        result = self.assertStopped(run, began, soon=4)
+        self.assertIn("stopped", result.out)
+        self.assertNotIn("does not answer", result.err)
+
+    def test_one_signal_is_enough_for_a_dry_run(self):
+        self.stopped_while_it_looks("%pg_sleep%", "--dry-run")
+
+    def test_one_signal_is_enough_before_the_first_write(self):
+        self.sql("UPDATE t SET secret = %s", self.old(1))
+        self.stopped_while_it_looks("SELECT 1 FROM (%pg_sleep%")
 
     def test_its_time_is_up_in_the_middle(self):
         began = time.monotonic()

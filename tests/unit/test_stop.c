@@ -63,6 +63,21 @@ the_first_signal_asks_and_the_second_insists(void **state)
 }
 
 static void
+one_is_enough_while_there_is_nothing_to_finish(void **state)
+{
+	(void)state;
+	atomic_store(&stop.at_once, true);
+	kill(getpid(), SIGTERM);
+	assert_true(becomes(&stop.level, STOP_NOW));
+	/* The first may come between two statements. */
+	for (int64_t until = clock_ms() + PATIENCE_MS;
+		atomic_load(&cancelled) < 3 && clock_ms() < until;)
+		clock_sleep_ms(1);
+	assert_true(atomic_load(&cancelled) >= 3);
+	atomic_store(&stop.at_once, false);
+}
+
+static void
 asking_for_progress_stops_nothing(void **state)
 {
 	(void)state;
@@ -263,6 +278,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_signal_asks_and_the_second_insists),
+		TEST(one_is_enough_while_there_is_nothing_to_finish),
 		TEST(asking_for_progress_stops_nothing),
 		TEST(a_request_only_ever_gets_more_urgent),
 		TEST(sleeping_ends_when_a_stop_is_requested),

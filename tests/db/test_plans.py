@@ -349,7 +349,10 @@ class Claims(Base):
                 self.sql("DROP SCHEMA IF EXISTS pgrekey CASCADE;"
                          " DROP FUNCTION IF EXISTS crowd;"
                          " DROP TABLE IF EXISTS seen")
-                self.fill(3000, pad=500)
+                self.fill(6000, pad=500)
+                self.tool.configure(
+                    rotate={"workers": 1, "chunk_bytes": "1MiB"},
+                    t={"columns": "secret"})
                 self.among_done_ones(analyze)
                 claims = [plan for query, plan in self.explained()[1]
                           if self.CLAIM in query]

@@ -520,6 +520,7 @@ class GroupEnd(Base):
     """Old values are in some places of a large table alone, so that chunks
     have several groups of windows."""
     ROWS = 0
+    GROUP = 8  # of them, one in each window
 
     def test_a_pause_at_the_end_of_a_group_is_obeyed_before_the_next(self):
         self.sql("ALTER TABLE t ADD filler text")
@@ -535,18 +536,20 @@ class GroupEnd(Base):
                  " WHERE state = 'running') AND EXISTS (SELECT FROM"
                  " public.gate) LOOP PERFORM pg_sleep(0.005); END LOOP;"
                  " RETURN NULL; END$$")
+        last = 512 * (self.GROUP - 1)
         self.sql("DROP TRIGGER log ON t")
         self.sql("CREATE TRIGGER log AFTER UPDATE ON t FOR EACH ROW"
-                 " WHEN (OLD.id <> 1536) EXECUTE FUNCTION log()")
+                 f" WHEN (OLD.id <> {last}) EXECUTE FUNCTION log()")
         self.sql("CREATE TRIGGER hold AFTER UPDATE ON t FOR EACH ROW"
-                 " WHEN (OLD.id = 1536) EXECUTE FUNCTION hold()")
+                 f" WHEN (OLD.id = {last}) EXECUTE FUNCTION hold()")
         self.tool.configure(rotate={"workers": 1}, t={"columns": "secret"})
         run = self.begin()
-        self.until(lambda: self.written() == 3, "the fourth row is held")
+        self.until(lambda: self.written() == self.GROUP - 1,
+                   "its last row is held")
         self.pause()
         self.open_gate()
         self.until(self.held_back, "the chunk is handed back")
-        self.assertEqual(self.written(), 3)
+        self.assertEqual(self.written(), self.GROUP - 1)
         pos, hi = self.sql("SELECT pos, hi FROM pgrekey.chunk"
                            " ORDER BY no LIMIT 1")[0]
         self.assertTrue(0 < pos < hi, "the group was not the chunk's last")

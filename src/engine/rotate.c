@@ -315,7 +315,7 @@ static bool
 was_cancelled(struct engine *e, const struct err *err)
 {
 	return e->run == 0 && stop_requested(&e->stop) &&
-	       !strcmp(err->sqlstate, "57014");
+	       (err->code == ERR_STOPPED || !strcmp(err->sqlstate, "57014"));
 }
 
 /* -- entry ----------------------------------------------------------------- */

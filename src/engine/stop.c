@@ -68,6 +68,8 @@ is_overdue(struct stop *s, int64_t *since)
 
 	if (atomic_load(&s->level) != STOP_SOON || atomic_load(&s->ended))
 		return false;
+	if (atomic_load(&s->at_once))
+		return true; /* it came while we were connecting */
 	if (*since == 0)
 		*since = clock_ms();
 	return clock_ms() - *since >= limit;

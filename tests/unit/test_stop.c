@@ -78,6 +78,17 @@ one_is_enough_while_there_is_nothing_to_finish(void **state)
 }
 
 static void
+what_came_before_there_was_nothing_to_finish_is_insisted_on(void **state)
+{
+	(void)state;
+	kill(getpid(), SIGTERM);
+	assert_true(becomes(&stop.level, STOP_SOON));
+	atomic_store(&stop.at_once, true);
+	assert_true(becomes(&stop.level, STOP_NOW));
+	atomic_store(&stop.at_once, false);
+}
+
+static void
 asking_for_progress_stops_nothing(void **state)
 {
 	(void)state;
@@ -279,6 +290,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_signal_asks_and_the_second_insists),
 		TEST(one_is_enough_while_there_is_nothing_to_finish),
+		TEST(what_came_before_there_was_nothing_to_finish_is_insisted_on),
 		TEST(asking_for_progress_stops_nothing),
 		TEST(a_request_only_ever_gets_more_urgent),
 		TEST(sleeping_ends_when_a_stop_is_requested),

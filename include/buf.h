@@ -17,7 +17,7 @@ struct buf {
 	size_t len;
 	size_t room;
 	size_t max;
-	size_t used; /* secret: bytes that may have been written since a wipe */
+	size_t used; /* bytes that may have been written since a wipe */
 	bool over;
 	bool secret; /* wiped when it grows, is reset, or is done */
 };
@@ -26,6 +26,10 @@ void buf_init(struct buf *b, size_t max);
 void buf_init_secret(struct buf *b, size_t max);
 void buf_done(struct buf *b);  /* frees; zero-initialised is fine */
 void buf_reset(struct buf *b); /* empty again, memory kept */
+/* Takes so much memory at once: growing in steps has old and new side by
+ * side for a moment. What is never written costs nothing. */
+void buf_hold(struct buf *b, size_t room);
+void buf_cut(struct buf *b, size_t len); /* drops what is behind len */
 
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);

@@ -38,13 +38,16 @@ const struct leaf *rows_leaf(const struct rows *r);
 /* -- windows --------------------------------------------------------------- */
 
 struct cell {
-	size_t at; /* offset in the window's bytes */
+	size_t at; /* offset in the bytes */
 	size_t len;
 	bool present;  /* neither NULL nor known to be current */
 	bool oversize; /* present, but too large to be fetched */
 };
 
-/* Rows held in memory; reused from window to window. */
+/* Rows held in memory; reused from window to window. The values are in a
+ * buffer of the caller's, which several windows may share: each adds its own
+ * behind those of the others, so that what they hold together is bounded, in
+ * whatever way it is divided. The caller empties it. */
 struct window {
 	struct range range; /* what was read; hi may be below what was asked */
 	size_t columns;
@@ -52,15 +55,19 @@ struct window {
 	size_t room;
 	struct tid *tid;   /* strictly ascending */
 	struct cell *cell; /* rows x columns */
-	struct buf bytes;
+	struct buf *bytes;
+	size_t from; /* of the bytes: where its own begin */
 };
 
 struct window_limits {
-	size_t bytes; /* of values; one row may exceed it */
+	size_t bytes; /* of its values; one row may exceed it */
 	size_t rows;
 };
 
-void window_init(struct window *w);
+/* The buffer must outlive the window. */
+void window_init(struct window *w, struct buf *bytes);
+/* Of values, which may be plaintext. */
+void window_bytes_init(struct buf *bytes);
 void window_done(struct window *w);
 struct slice window_value(const struct window *w, const struct cell *c);
 

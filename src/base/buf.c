@@ -32,7 +32,7 @@ void
 buf_done(struct buf *b)
 {
 	if (b->secret && b->ptr)
-		wipe(b->ptr, b->room);
+		wipe(b->ptr, b->used);
 	free(b->ptr);
 	b->ptr = NULL;
 	b->len = b->room = b->used = 0;
@@ -50,12 +50,47 @@ buf_reset(struct buf *b)
 	b->over = false;
 }
 
+static void
+move(struct buf *b, size_t room)
+{
+	unsigned char *p;
+
+	if (!b->secret) {
+		b->ptr = xrealloc(b->ptr, room);
+	} else { /* realloc would leave a copy behind */
+		p = xmalloc(room);
+		if (b->ptr) {
+			memcpy(p, b->ptr, b->len);
+			wipe(b->ptr, b->used);
+			free(b->ptr);
+		}
+		b->ptr = p;
+	}
+	b->room = room;
+	b->ptr[b->len] = '\0';
+}
+
+void
+buf_hold(struct buf *b, size_t room)
+{
+	if (room > b->room)
+		move(b, room);
+}
+
+void
+buf_cut(struct buf *b, size_t len)
+{
+	if (len >= b->len)
+		return;
+	b->len = len;
+	b->ptr[len] = '\0';
+}
+
 /* Makes room for len more bytes and a NUL. */
 static bool
 grow(struct buf *b, size_t len)
 {
-	size_t room;
-	unsigned char *p;
+	size_t room = b->room ? b->room : ROOM_MIN;
 
 	if (b->over)
 		return false;
@@ -63,27 +98,13 @@ grow(struct buf *b, size_t len)
 		b->over = true;
 		return false;
 	}
+	while (room <= b->len + len)
+		room *= 2;
+	if (room > b->room)
+		move(b, room);
 	/* What was reserved counts: who fails halfway takes nothing. */
 	if (b->len + len > b->used)
 		b->used = b->len + len;
-	if (b->ptr && b->len + len < b->room)
-		return true;
-	room = b->room ? b->room : ROOM_MIN;
-	while (room <= b->len + len)
-		room *= 2;
-	if (!b->secret) {
-		b->ptr = xrealloc(b->ptr, room);
-	} else { /* realloc would leave a copy behind */
-		p = xmalloc(room);
-		if (b->ptr) {
-			memcpy(p, b->ptr, b->len);
-			wipe(b->ptr, b->room);
-			free(b->ptr);
-		}
-		b->ptr = p;
-	}
-	b->room = room;
-	b->ptr[b->len] = '\0';
 	return true;
 }
 

@@ -120,6 +120,7 @@ struct leaf_copy {
 	rows_fn fn;
 	void *ctx;
 	struct window row;
+	struct buf bytes;
 	bool limited; /* the second field has the oversize bits */
 	bool broken;
 };
@@ -133,6 +134,7 @@ leaf_row(void *ctx, const struct slice *field)
 		x->broken = true;
 		return false;
 	}
+	buf_reset(&x->bytes);
 	window_reset(&x->row, x->row.columns);
 	window_put(&x->row, rows_tid(field[0]),
 		x->limited ? rows_be32(field[1].ptr) : 0,
@@ -147,13 +149,15 @@ rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	struct leaf_copy x = {.fn = fn, .ctx = ctx, .limited = part->limited};
 	int rc;
 
-	window_init(&x.row);
+	window_bytes_init(&x.bytes);
+	window_init(&x.row, &x.bytes);
 	x.row.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_copy(&r->sql, &r->view, part);
 	rc = copy_rows(pg, buf_str(&r->sql), x.row.columns + 1 + part->limited,
 		leaf_row, &x, err);
 	window_done(&x.row);
+	buf_done(&x.bytes);
 	if (rc == 0 && x.broken)
 		return err_set(err, ERR_BUG, "COPY sent what is no row");
 	return rc < 0 ? rows_unread(r, err) : 0;

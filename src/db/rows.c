@@ -96,15 +96,14 @@ fill_row(void *ctx, const struct pg_result *row)
 {
 	struct fill *f = ctx;
 	struct window *w = f->window;
-	size_t before = w->bytes.len, width;
+	size_t before = w->bytes->len, width;
 
 	window_add(w, row);
-	width = w->bytes.len - before;
+	width = w->bytes->len - before;
 	if (width > f->rows->widest)
 		f->rows->widest = width;
 	f->fetched++;
-	if (w->rows >= f->limits->rows || w->bytes.len >= f->limits->bytes)
-		f->full = true;
+	f->full = window_is_full(w, f->limits);
 	return !f->full;
 }
 

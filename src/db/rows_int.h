@@ -16,7 +16,8 @@ struct rows {
 	struct buf sql;
 };
 
-/* Empties a window for rows of so many columns; memory is kept. */
+/* Empties a window for rows of so many columns; memory is kept, and so are the
+ * bytes, which others may have a share in. */
 void window_reset(struct window *w, size_t columns);
 /* A tid and a number in binary format. */
 #define TID_BYTES 6
@@ -32,6 +33,7 @@ void window_add(struct window *w, const struct pg_result *row);
 /* Says which table could not be read, and blames the condition of the
  * configuration where only that can be wrong. Returns -1. */
 int rows_unread(const struct rows *r, struct err *err);
+bool window_is_full(const struct window *w, const struct window_limits *limits);
 /* A full window ends behind its last row, at a page if that is where the next
  * row starts anyway; nobody has to read half a page twice. */
 void window_cut(struct window *w, const struct range *asked);

@@ -57,6 +57,7 @@ struct sweep {
 	rows_fn fn;
 	void *ctx;
 	struct window window;
+	struct buf bytes;
 };
 
 static bool
@@ -64,6 +65,7 @@ sweep_row(void *ctx, const struct pg_result *row)
 {
 	struct sweep *s = ctx;
 
+	buf_reset(&s->bytes);
 	window_reset(&s->window, s->window.columns);
 	window_add(&s->window, row);
 	return s->fn(s->ctx, &s->window);
@@ -76,12 +78,14 @@ rows_sweep(
 	struct sweep s = {.fn = fn, .ctx = ctx};
 	int rc;
 
-	window_init(&s.window);
+	window_bytes_init(&s.bytes);
+	window_init(&s.window, &s.bytes);
 	s.window.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_read(&r->sql, &r->view, NULL);
 	rc = stream(r, pg, sweep_row, &s, err);
 	window_done(&s.window);
+	buf_done(&s.bytes);
 	return rc;
 }
 

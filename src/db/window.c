@@ -5,11 +5,16 @@
 #include <stdlib.h>
 
 void
-window_init(struct window *w)
+window_bytes_init(struct buf *bytes)
 {
-	*w = (struct window){0};
 	/* Raw values and marked plaintext pass through here. */
-	buf_init_secret(&w->bytes, (size_t)1 << 31);
+	buf_init_secret(bytes, (size_t)1 << 31);
+}
+
+void
+window_init(struct window *w, struct buf *bytes)
+{
+	*w = (struct window){.bytes = bytes};
 }
 
 void
@@ -17,7 +22,6 @@ window_done(struct window *w)
 {
 	free(w->tid);
 	free(w->cell);
-	buf_done(&w->bytes);
 }
 
 void
@@ -32,13 +36,13 @@ window_reset(struct window *w, size_t columns)
 		w->columns = columns;
 	}
 	w->rows = 0;
-	buf_reset(&w->bytes);
+	w->from = w->bytes->len;
 }
 
 struct slice
 window_value(const struct window *w, const struct cell *c)
 {
-	return slice_of(w->bytes.ptr + c->at, c->len);
+	return slice_of(w->bytes->ptr + c->at, c->len);
 }
 
 uint32_t
@@ -92,15 +96,22 @@ window_put(struct window *w, struct tid tid, uint32_t oversize,
 	w->tid[w->rows] = tid;
 	cell = &w->cell[w->rows * w->columns];
 	for (size_t i = 0; i < w->columns; i++) {
-		cell[i] = (struct cell){.at = w->bytes.len};
+		cell[i] = (struct cell){.at = w->bytes->len};
 		cell[i].oversize = (oversize >> i & 1) != 0;
 		cell[i].present = cell[i].oversize || value[i].ptr;
 		if (!cell[i].present || cell[i].oversize)
 			continue;
 		cell[i].len = value[i].len;
-		buf_add(&w->bytes, value[i].ptr, value[i].len);
+		buf_add(w->bytes, value[i].ptr, value[i].len);
 	}
 	w->rows++;
+}
+
+bool
+window_is_full(const struct window *w, const struct window_limits *limits)
+{
+	return w->rows >= limits->rows ||
+	       w->bytes->len - w->from >= limits->bytes;
 }
 
 void
@@ -113,6 +124,7 @@ window_cut(struct window *w, const struct range *asked)
 		keep--;
 	if (keep > 0) {
 		w->rows = keep;
+		buf_cut(w->bytes, w->cell[keep * w->columns].at);
 		w->range.hi = (struct tid){last.block, 0};
 	} else { /* one page alone exceeds the limit */
 		last.offset++;

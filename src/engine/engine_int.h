@@ -97,8 +97,10 @@ struct worker {
 	struct chunk chunk;
 	struct chunk_counts counts;
 	struct window window[ROTATION];
+	struct buf bytes;    /* of all of them */
 	struct window again; /* a window read once more */
-	bool sparse;         /* the last window read was */
+	struct buf again_bytes;
+	bool sparse; /* the last window read was */
 	struct batch batch[2];
 	struct batch single; /* rows that go alone */
 	struct buf fresh;    /* new envelopes of one row's columns */

@@ -87,11 +87,12 @@ preflight_canary(struct engine *e, struct pg *pg, const struct leaf *leaf,
 	struct judge *judge = NULL;
 	struct window win;
 	struct batch batch;
-	struct buf fresh;
+	struct buf bytes, fresh;
 	int rc = -1;
 
 	*refusal = (struct err){0};
-	window_init(&win);
+	window_bytes_init(&bytes);
+	window_init(&win, &bytes);
 	batch_init(&batch, leaf->conf->columns);
 	buf_init(&fresh, (size_t)1 << 30);
 	if (judge_new(&judge, &e->judge, err) < 0 ||
@@ -106,6 +107,7 @@ out:
 	buf_done(&fresh);
 	batch_done(&batch);
 	window_done(&win);
+	buf_done(&bytes);
 	rows_free(r);
 	return rc;
 }

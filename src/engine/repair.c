@@ -361,6 +361,7 @@ repair_window(struct worker *w, size_t window, struct err *err)
 			w->whole = false;
 			return 0;
 		}
+		buf_reset(&w->again_bytes);
 		if (rows_read(&w->again, w->rows, w->pg, &range, &limits, err) <
 			0)
 			return -1;

@@ -46,11 +46,12 @@ read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 		.bytes = worker_window_bytes(w),
 		.rows = TURNS_MAX * (size_t)w->e->o->batch_rows,
 	};
-	size_t room = (size_t)w->e->o->window_bytes;
+	size_t most = (size_t)w->e->o->window_bytes;
 
 	*ret = 0;
-	while (*ret < ROTATION && room >= limits.bytes && is_before(*at, end) &&
-		!worker_yields(w)) {
+	buf_reset(&w->bytes);
+	while (*ret < ROTATION && w->bytes.len + limits.bytes <= most &&
+		is_before(*at, end) && !worker_yields(w)) {
 		struct window *win = &w->window[*ret];
 		struct range range = {*at, end};
 		uint32_t step = window_blocks(w);
@@ -61,7 +62,6 @@ read_group(size_t *ret, struct worker *w, struct tid *at, struct tid end,
 			return -1;
 		w->sparse = is_sparse(win);
 		*at = win->range.hi;
-		room -= win->bytes.len < room ? win->bytes.len : room;
 		if (win->rows > 0)
 			++*ret;
 	}

@@ -22,8 +22,12 @@ worker_init(struct worker *w, struct engine *e, struct err *err)
 		.e = e, .state = {.schema = e->schema, .run = e->run}};
 	pthread_mutex_init(&w->mutex, NULL);
 	for (size_t i = 0; i < ROTATION; i++)
-		window_init(&w->window[i]);
-	window_init(&w->again);
+		window_init(&w->window[i], &w->bytes);
+	window_init(&w->again, &w->again_bytes);
+	window_bytes_init(&w->bytes);
+	window_bytes_init(&w->again_bytes);
+	/* A quarter for the last row of a window, which may exceed its limit */
+	buf_hold(&w->bytes, 5 * worker_window_bytes(w));
 	buf_init(&w->fresh, (size_t)1 << 30);
 	w->batch_limit = (size_t)e->o->batch_rows;
 	return judge_new(&w->judge, &e->judge, err);
@@ -49,6 +53,8 @@ worker_done(struct worker *w)
 	for (size_t i = 0; i < ROTATION; i++)
 		window_done(&w->window[i]);
 	window_done(&w->again);
+	buf_done(&w->bytes);
+	buf_done(&w->again_bytes);
 	batch_done(&w->batch[0]);
 	batch_done(&w->batch[1]);
 	batch_done(&w->single);

@@ -23,6 +23,7 @@ LARGE = int(os.environ.get("LARGE", 1_000_000))
 FILLING = 300_000  # rows that fill the windows of the default settings
 WINDOW = "2MiB"
 TINY = 2000
+REGION = 5000
 HUGE_VALUES = int(os.environ.get("HUGE_VALUES", 500))
 LIMIT = 64 * 1024  # KiB
 
@@ -32,18 +33,24 @@ def setUpModule():
 
 
 class Memory(Scene):
-    def seed(self, rows, size):
-        """Copies of some distinct values: the table counts, not they."""
+    def seed(self, rows, *sizes):
+        """Copies of some distinct values: the table counts, not they. Of
+        two sizes, REGION rows have the first, then a tenth of that the other,
+        in turns."""
         self.sql("DROP TABLE IF EXISTS t")
         self.sql("CREATE TABLE t (id int, secret text)")
-        self.sql("CREATE TEMP TABLE seed (n int, secret text)")
-        distinct = 2000 if size < 1000 else 50
+        self.sql("CREATE TEMP TABLE seed (n int, kind int, secret text)")
+        distinct = 2000 if max(sizes) < 1000 else 50
         zoo.copy_rows(
-            self.admin, "seed", ("n", "secret"),
-            ((n, self.ring.seal(os.urandom(size), ("k2023", "k2024")[n % 2]))
-             for n in range(distinct)))
+            self.admin, "seed", ("n", "kind", "secret"),
+            ((n, kind,
+              self.ring.seal(os.urandom(size), ("k2023", "k2024")[n % 2]))
+             for n in range(distinct) for kind, size in enumerate(sizes)))
         self.sql("INSERT INTO t SELECT i, secret FROM generate_series(1, %s)"
-                 " AS i JOIN seed ON n = i %% %s", rows, distinct)
+                 " AS i JOIN seed ON n = i %% %s AND kind ="
+                 " CASE WHEN i %% %s < %s OR %s = 1 THEN 0 ELSE 1 END"
+                 " ORDER BY i",
+                 rows, distinct, REGION + REGION // 10, REGION, len(sizes))
         self.sql("DROP TABLE seed")
         self.assertEqual(self.value("SELECT count(*) FROM t"), rows)
 
@@ -58,9 +65,9 @@ class Memory(Scene):
         self.assertGreater(peak, 1024, "nothing was measured")
         return peak
 
-    def peak(self, rows, size=60, **options):
+    def peak(self, rows, *sizes, **options):
         """Of a rotation."""
-        self.seed(rows, size)
+        self.seed(rows, *(sizes or (60,)))
         self.tool.configure(rotate=options, t={"columns": "secret"})
         run = self.start()
         peak = self.highest(run)
@@ -80,6 +87,11 @@ class Memory(Scene):
 
     def test_values_of_64_kib_stay_below_the_limit(self):
         self.assertLess(self.peak(HUGE_VALUES, 65536), LIMIT)
+
+    def test_regions_of_small_and_large_values_stay_below_the_limit(self):
+        """Windows of the one kind are full of rows, of the other of bytes;
+        what one of them once held must not add up with what others hold."""
+        self.assertLess(self.peak(220_000, 60, 4096, workers=4), LIMIT)
 
     def test_verify_does_not_even_fetch_a_value_over_its_limit(self):
         self.seed(SMALL, 60)

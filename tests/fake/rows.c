@@ -99,8 +99,7 @@ fill_row(void *ctx, const struct fake_row *row)
 	struct window *w = f->window;
 
 	if (add_row(w, f->rows, row))
-		f->full = w->rows >= f->limits->rows ||
-			  w->bytes.len >= f->limits->bytes;
+		f->full = window_is_full(w, f->limits);
 	return !f->full;
 }
 
@@ -165,6 +164,7 @@ rows_count(
 struct sweep {
 	const struct rows *rows;
 	struct window window;
+	struct buf bytes;
 	rows_fn fn;
 	void *ctx;
 };
@@ -174,6 +174,7 @@ sweep_row(void *ctx, const struct fake_row *row)
 {
 	struct sweep *s = ctx;
 
+	buf_reset(&s->bytes);
 	window_reset(&s->window, s->window.columns);
 	return !add_row(&s->window, s->rows, row) || s->fn(s->ctx, &s->window);
 }
@@ -188,10 +189,12 @@ rows_sweep(
 		return -1;
 	if (!pg->transaction)
 		fake_wrong("a sweep outside a snapshot");
-	window_init(&s.window);
+	window_bytes_init(&s.bytes);
+	window_init(&s.window, &s.bytes);
 	s.window.columns = r->leaf->conf->columns;
 	each_row(fake_table(r->leaf->oid), &whole, sweep_row, &s);
 	window_done(&s.window);
+	buf_done(&s.bytes);
 	return fake_leave(pg, err);
 }
 
@@ -204,21 +207,25 @@ rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 	const struct fake_table *t = fake_table(r->leaf->oid);
 	const struct window_limits limits = {SIZE_MAX, 1};
 	struct window w;
+	struct buf bytes;
 	struct fill f = {.rows = r, .window = &w, .limits = &limits};
 
 	if (fake_enter(pg, "rows_glance", err) < 0)
 		return -1;
-	window_init(&w);
+	window_bytes_init(&bytes);
+	window_init(&w, &bytes);
 	window_reset(&w, r->leaf->conf->columns);
 	for (uint32_t i = 0; i < GLANCES && !f.full; i++) {
 		uint32_t at = t->blocks * i / GLANCES;
 		struct range range = {{at, 0}, {at + GLANCE_BLOCKS, 0}};
 
+		buf_reset(&bytes);
 		window_reset(&w, w.columns);
 		each_row(t, &range, fill_row, &f);
 	}
 	*ret = f.full;
 	window_done(&w);
+	buf_done(&bytes);
 	return fake_leave(pg, err);
 }
 

@@ -128,6 +128,48 @@ what_was_reserved_counts_only_once_taken(void **state)
 }
 
 static void
+what_is_held_is_not_moved_until_it_is_full(void **state)
+{
+	struct buf b;
+	unsigned char *held;
+
+	(void)state;
+	buf_init_secret(&b, 1000);
+	buf_adds(&b, "kept");
+	buf_hold(&b, 600);
+	held = b.ptr;
+	assert_string_equal(buf_str(&b), "kept");
+	for (int i = 0; i < 590; i++)
+		buf_addc(&b, 'x');
+	assert_ptr_equal(b.ptr, held);
+	buf_hold(&b, 100); /* less than there is */
+	assert_int_equal(b.len, 594);
+	for (int i = 0; i < 10; i++)
+		buf_addc(&b, 'y');
+	assert_int_equal(b.len, 604);
+	assert_memory_equal(b.ptr, "keptxx", 6);
+	buf_done(&b);
+}
+
+static void
+what_is_cut_off_a_secret_is_wiped_by_the_reset(void **state)
+{
+	static const unsigned char zero[6];
+	struct buf b;
+
+	(void)state;
+	buf_init_secret(&b, 1000);
+	buf_adds(&b, "secret");
+	buf_cut(&b, 2);
+	assert_string_equal(buf_str(&b), "se");
+	buf_cut(&b, 5); /* nothing comes back */
+	assert_int_equal(b.len, 2);
+	buf_reset(&b);
+	assert_memory_equal(b.ptr, zero, 6);
+	buf_done(&b);
+}
+
+static void
 a_secret_is_wiped_by_the_reset_even_where_it_was_never_taken(void **state)
 {
 	static const unsigned char zero[512];
@@ -179,6 +221,9 @@ main(void)
 		cmocka_unit_test(going_over_is_sticky_until_the_reset),
 		cmocka_unit_test(big_endian_numbers_can_be_set_later),
 		cmocka_unit_test(what_was_reserved_counts_only_once_taken),
+		cmocka_unit_test(what_is_held_is_not_moved_until_it_is_full),
+		cmocka_unit_test(
+			what_is_cut_off_a_secret_is_wiped_by_the_reset),
 		cmocka_unit_test(
 			a_secret_is_wiped_by_the_reset_even_where_it_was_never_taken),
 		cmocka_unit_test(a_slice_is_compared_by_length_and_bytes),

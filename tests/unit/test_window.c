@@ -6,9 +6,11 @@
 static int
 begin(void **state)
 {
+	struct buf *bytes = xcalloc(1, sizeof(*bytes));
 	struct window *w = xcalloc(1, sizeof(*w));
 
-	window_init(w);
+	window_bytes_init(bytes);
+	window_init(w, bytes);
 	*state = w;
 	return 0;
 }
@@ -16,8 +18,12 @@ begin(void **state)
 static int
 end(void **state)
 {
-	window_done(*state);
-	free(*state);
+	struct window *w = *state;
+
+	window_done(w);
+	buf_done(w->bytes);
+	free(w->bytes);
+	free(w);
 	return 0;
 }
 
@@ -86,6 +92,26 @@ a_page_that_is_too_much_alone_ends_behind_its_last_row(void **state)
 	assert_cut(w, 100, 4, (struct tid){5, 5});
 }
 
+/* Their values are side by side, and the room of rows that were dropped is the
+ * next one's. */
+static void
+windows_that_share_a_buffer_keep_their_values(void **state)
+{
+	const struct slice other = slice_str("other");
+	struct window *w = *state, next;
+
+	put_pages(w, 3, 4);
+	window_cut(w, &(struct range){.hi = {100, 0}});
+	assert_int_equal(w->bytes->len, 8);
+	window_init(&next, w->bytes);
+	window_reset(&next, 1);
+	window_put(&next, (struct tid){9, 1}, 0, &other);
+	assert_int_equal(w->bytes->len, 8 + other.len);
+	assert_true(slice_eq(window_value(&next, &next.cell[0]), other));
+	assert_true(slice_eq(window_value(w, &w->cell[7]), slice_str("x")));
+	window_done(&next);
+}
+
 /* Behind it begins somebody else's chunk. */
 static void
 no_window_ends_behind_what_was_asked(void **state)
@@ -108,6 +134,7 @@ main(void)
 		TEST(a_value_a_null_and_one_too_large_are_told_apart),
 		TEST(a_full_window_ends_at_the_page_of_its_last_row),
 		TEST(a_page_that_is_too_much_alone_ends_behind_its_last_row),
+		TEST(windows_that_share_a_buffer_keep_their_values),
 		TEST(no_window_ends_behind_what_was_asked),
 	};
 

@@ -33,7 +33,8 @@ struct leaf {
 	char **key;   /* primary key columns, NULL-terminated; may be empty */
 	char **asked; /* likewise: those that `where` seems to name */
 	bool lock_for_update; /* a unique index covers an encrypted column */
-	bool toasted;         /* values may live outside the page */
+	bool may_toast;       /* values may live outside the page */
+	bool toasted;         /* some did when this was loaded */
 	bool unreadable; /* after catalog_survey(): what was refused makes it
 			    impossible to look at the values */
 };

@@ -99,7 +99,8 @@ int pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 /* Runs what needs none of our settings: COMMIT, SET LOCAL, or a script that
  * pg_add_begin() began. */
 int pg_exec(struct pg *pg, const char *sql, struct err *err) MUST_CHECK;
-/* Best effort: whatever was open is rolled back. */
+/* Best effort: whatever was open is rolled back, answers that were not waited
+ * for are dropped. */
 void pg_rollback(struct pg *pg);
 
 void pg_free(struct pg_result *r); /* NULL is fine */
@@ -131,6 +132,10 @@ const char *pg_settings(const struct pg *pg);
 
 /* -- several statements in one flush --------------------------------------- */
 
+/* Called for each row, in binary format, valid during the call. Returning
+ * false means that no more rows are wanted; the rest is read and dropped. */
+typedef bool (*pg_row_fn)(void *ctx, const struct pg_result *row);
+
 struct pg_step {
 	const char *sql;
 	const struct pg_args *args; /* or NULL */
@@ -140,23 +145,35 @@ struct pg_step {
 	/* It will come again: the server keeps it parsed and planned. Has args.
 	 * One at a time; another one takes its place. */
 	bool again;
+	/* Not NULL: its rows are streamed to it, by pg_flush() only. */
+	pg_row_fn fn;
+	void *ctx;
 };
+
+/* Flushes that may be under way: the server does the second one as soon as the
+ * first is done, without waiting for a word of ours. Through a pooler only one
+ * may be. */
+#define PG_FLUSHES 2
 
 /* Sends the steps in one flush and returns; the server works while the caller
  * does something else. Then pg_receive() with the same steps: waits, and hands
- * out the result of step keep in text format. After a failure the transaction
- * is still open and aborted: pg_rollback(). */
+ * out the result of step keep. Answers come in the order of the flushes. After
+ * a failure the transaction is still open and aborted, unless COMMIT failed,
+ * and the flush behind it fails with 25P02. pg_rollback() when nothing is under
+ * way any more. */
 int pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 	struct err *err) MUST_CHECK;
 int pg_receive(struct pg_result **ret, struct pg *pg,
 	const struct pg_step *step, size_t count, size_t keep,
 	struct err *err) MUST_CHECK;
+/* Both at once, while nothing else is under way: rows go to the steps that want
+ * them. After a failure everything is rolled back. */
+int pg_flush(struct pg *pg, const struct pg_step *step, size_t count,
+	struct err *err) MUST_CHECK;
+/* Something was sent, and not everything was received. */
+bool pg_is_busy(const struct pg *pg);
 
 /* -- streaming ------------------------------------------------------------- */
-
-/* Called for each row, in binary format, valid during the call. Returning
- * false means that no more rows are wanted; the rest is read and dropped. */
-typedef bool (*pg_row_fn)(void *ctx, const struct pg_result *row);
 
 /* Runs one statement row by row, so that memory holds one row at a time. */
 int pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,

@@ -72,7 +72,8 @@ void window_done(struct window *w);
 struct slice window_value(const struct window *w, const struct cell *c);
 
 /* Reads the rows of a range that are not current, in a transaction of its own
- * that has ended when this returns. */
+ * that has ended when this returns. In one flush; by a cursor where a window
+ * may not fit: in tables that have larger values, or once one did not. */
 int rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	const struct range *range, const struct window_limits *limits,
 	struct err *err) MUST_CHECK;
@@ -85,6 +86,7 @@ struct batch {
 	size_t rows;
 	size_t room;
 	size_t *origin; /* the caller's number of each row */
+	bool *took;     /* of each row, once rows_wait() has said so */
 	struct buf tid;
 	struct buf *old;   /* per column */
 	struct buf *fresh; /* per column */
@@ -139,15 +141,15 @@ struct write_options {
 };
 
 /* Sends one transaction in one flush and returns while the server works;
- * rows_wait() tells which rows took. Between them the connection is busy.
- * After -1 nothing of the batch is stored, unless the connection was lost.
- * SQLSTATE 22012: the epoch is stale. 2201F: a stored value is not what was
- * sent. */
+ * rows_wait() tells which rows took. Meanwhile one more batch may be sent,
+ * which is answered behind the first, and the connection is good for nothing
+ * else. After -1 nothing of the batch is stored, unless the connection was
+ * lost. SQLSTATE 22012: the epoch is stale. 2201F: a stored value is not what
+ * was sent. 25P02: the batch before it failed, and this one was not tried. */
 int rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	const struct range *range, const struct write_options *o,
 	struct err *err) MUST_CHECK;
-/* took: one bool per row of the batch. */
-int rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
+int rows_wait(struct rows *r, struct pg *pg, struct batch *b,
 	const struct write_options *o, struct err *err) MUST_CHECK;
 
 /* Somebody wants the run to pause, as the last batch with a checkpoint saw. */
@@ -156,6 +158,7 @@ bool rows_run_is_paused(const struct rows *r);
 #define ROWS_FENCE "22012"
 #define ROWS_DIFFERS "2201F"
 #define ROWS_CANCELLED "57014"
+#define ROWS_NOT_TRIED "25P02"
 
 /* -- the sweep: one snapshot over everything ------------------------------- */
 

@@ -63,6 +63,7 @@ batch_done(struct batch *b)
 	free(b->fresh);
 	free(b->marks);
 	free(b->origin);
+	free(b->took);
 	*b = (struct batch){0};
 }
 
@@ -95,6 +96,7 @@ set_origin(struct batch *b, size_t origin)
 	if (b->rows == b->room) {
 		b->room = b->room ? 2 * b->room : 256;
 		b->origin = xrealloc(b->origin, b->room * sizeof(*b->origin));
+		b->took = xrealloc(b->took, b->room * sizeof(*b->took));
 	}
 	b->origin[b->rows++] = origin;
 	buf_set_be32(&b->tid, ARRAY_COUNT_AT, (uint32_t)b->rows);

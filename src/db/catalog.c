@@ -19,6 +19,8 @@ static const char leaves_sql[] =
 	"  WHERE r.ev_class = c.oid AND r.ev_type = '2'"
 	"  AND r.ev_enabled <> 'D'),"
 	" c.reltoastrelid <> 0::oid,"
+	" coalesce(pg_catalog.pg_relation_size("
+	"  nullif(c.reltoastrelid, 0::oid)), 0) > 0,"
 	" pg_catalog.has_schema_privilege(n.oid, 'USAGE'),"
 	" pg_catalog.format('%I.%I', n.nspname, c.relname) "
 	"FROM tree JOIN pg_catalog.pg_class c USING (oid)"
@@ -43,7 +45,8 @@ load_leaf(struct leaf *leaf, struct loader *load, const struct pg_result *r,
 	quote_ident(&name, pg_text(r, i, L_TABLE));
 	leaf->sql_name = xstrdup(buf_str(&name));
 	buf_done(&name);
-	leaf->toasted = pg_bool(r, i, L_TOAST);
+	leaf->may_toast = pg_bool(r, i, L_TOAST);
+	leaf->toasted = pg_bool(r, i, L_TOASTED);
 	leaf->column = xcalloc(leaf->conf->columns, sizeof(*leaf->column));
 	for (size_t c = 0; c < leaf->conf->columns; c++) {
 		if (catalog_load_column(leaf, c, load, err) < 0)

@@ -28,6 +28,7 @@ enum leaf_field {
 	L_ROW_SECURITY,
 	L_RULE,
 	L_TOAST,
+	L_TOASTED,
 	L_USAGE,
 	L_NAME,
 };

@@ -265,6 +265,7 @@ drain(struct pg *pg)
 void
 pg_rollback(struct pg *pg)
 {
+	pg_drop_flushes(pg);
 	if (pg_lost(pg))
 		return;
 	drain(pg);

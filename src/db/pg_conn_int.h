@@ -8,6 +8,12 @@
 #include <libpq-fe.h>
 #include <stdatomic.h>
 
+/* What was sent in a flush before the statement that comes again. */
+struct pg_flush {
+	bool drops;    /* what the server kept */
+	bool prepares; /* what it is to keep */
+};
+
 struct pg {
 	PGconn *conn;
 	/* Made beforehand, so that another thread can use it. */
@@ -16,7 +22,11 @@ struct pg {
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */
-	char *coming; /* one that it is to keep, sent in this flush, or NULL */
+
+	/* pg_flush.c */
+	char *coming; /* one that it is to keep, sent in a flush, or NULL */
+	struct pg_flush flush[PG_FLUSHES]; /* under way, the oldest first */
+	size_t flushes;
 
 	/* pg_silence.c */
 	bool patient;
@@ -42,6 +52,8 @@ void pg_unlist(struct pg *pg);
 void pg_waits(struct pg *pg);
 void pg_heard(struct pg *pg);
 bool pg_is_good(const PGresult *r);
+/* Reads the answers to what is under way, and drops them. */
+void pg_drop_flushes(struct pg *pg);
 /* Under our own name: callers never see libpq's types. */
 struct pg_result *pg_result_of(PGresult *r);
 

@@ -14,28 +14,42 @@ is_kept(const struct pg *pg, const struct pg_step *step)
 }
 
 static int
-send_kept(struct pg *pg, const struct pg_step *step)
+prepare(struct pg *pg, struct pg_flush *f, const struct pg_step *step)
 {
 	const struct pg_args *a = step->args;
 
-	if (!pg->kept || strcmp(pg->kept, step->sql) != 0) {
-		if (pg->kept &&
-			!pg_send_one(pg, "DEALLOCATE " KEPT_AS, NULL, 0))
+	f->drops = pg->kept != NULL;
+	if (f->drops && !pg_send_one(pg, "DEALLOCATE " KEPT_AS, NULL, 0))
+		return 0;
+	f->prepares = true;
+	pg->coming = xstrdup(step->sql);
+	return PQsendPrepare(pg->conn, KEPT_AS, step->sql, a->count, a->type);
+}
+
+static int
+send_kept(struct pg *pg, struct pg_flush *f, const struct pg_step *step)
+{
+	const struct pg_args *a = step->args;
+	const char *there = pg->coming ? pg->coming : pg->kept;
+
+	if (!there || strcmp(there, step->sql) != 0) {
+		/* Which of them would be kept is not known before the flush
+		 * under way is over. */
+		if (pg->coming)
+			return pg_send_one(pg, step->sql, a, 0);
+		if (!prepare(pg, f, step))
 			return 0;
-		if (!PQsendPrepare(
-			    pg->conn, KEPT_AS, step->sql, a->count, a->type))
-			return 0;
-		pg->coming = xstrdup(step->sql);
 	}
 	return PQsendQueryPrepared(
 		pg->conn, KEPT_AS, a->count, a->value, a->len, a->binary, 0);
 }
 
 static int
-send_step(struct pg *pg, const struct pg_step *step)
+send_step(struct pg *pg, struct pg_flush *f, const struct pg_step *step)
 {
-	return is_kept(pg, step) ? send_kept(pg, step)
-				 : pg_send_one(pg, step->sql, step->args, 0);
+	return is_kept(pg, step) ? send_kept(pg, f, step)
+				 : pg_send_one(pg, step->sql, step->args,
+					   step->fn != NULL);
 }
 
 /* The wait for the answer begins. */
@@ -43,16 +57,61 @@ int
 pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 	struct err *err)
 {
-	pg_waits(pg);
+	struct pg_flush *f = &pg->flush[pg->flushes];
+
+	if (pg->flushes == (pg->pooled ? 1 : PG_FLUSHES))
+		return err_set(err, ERR_BUG, "too much is under way");
+	if (pg->flushes == 0)
+		pg_waits(pg);
 	if (!PQenterPipelineMode(pg->conn))
 		return pg_fail_lost(pg, err);
+	*f = (struct pg_flush){0};
+	pg->flushes++;
 	for (size_t i = 0; i < count; i++) {
-		if (!send_step(pg, &step[i]))
+		if (!send_step(pg, f, &step[i]))
 			return pg_fail_lost(pg, err);
 	}
 	if (!PQpipelineSync(pg->conn))
 		return pg_fail_lost(pg, err);
 	return 0;
+}
+
+bool
+pg_is_busy(const struct pg *pg)
+{
+	return pg->flushes > 0;
+}
+
+/* The oldest flush is over; the server owes an answer to the next one, if there
+ * is one. */
+static void
+end_flush(struct pg *pg)
+{
+	pg->flush[0] = pg->flush[PG_FLUSHES - 1];
+	if (--pg->flushes > 0) {
+		pg_waits(pg);
+		return;
+	}
+	if (!pg_lost(pg))
+		(void)PQexitPipelineMode(pg->conn);
+	pg_heard(pg);
+}
+
+void
+pg_drop_flushes(struct pg *pg)
+{
+	bool synced = false;
+	PGresult *r;
+
+	while (pg->flushes > 0) {
+		for (synced = false; !synced && !pg_lost(pg); PQclear(r)) {
+			r = PQgetResult(pg->conn);
+			synced = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
+		}
+		end_flush(pg);
+	}
+	free(pg->coming);
+	pg->coming = NULL;
 }
 
 /* The next result of the flush, each of which is followed by NULL. The first
@@ -69,11 +128,11 @@ next_result(int *rc, struct pg *pg, bool foreign_code, struct err *err)
 	return r;
 }
 
-/* What send_kept() sent before the statement itself. */
+/* What prepare() sent. */
 static void
-receive_kept(int *rc, struct pg *pg, struct err *err)
+receive_kept(int *rc, struct pg *pg, const struct pg_flush *f, struct err *err)
 {
-	if (pg->kept) {
+	if (f->drops) {
 		PQclear(next_result(rc, pg, false, err));
 		if (*rc == 0) {
 			free(pg->kept);
@@ -89,32 +148,82 @@ receive_kept(int *rc, struct pg *pg, struct err *err)
 	pg->coming = NULL;
 }
 
+/* Behind the last answer of a flush. */
+static int
+conclude(struct pg *pg, int rc, struct err *err)
+{
+	if (!pg_lost(pg))
+		PQclear(PQgetResult(pg->conn)); /* the sync */
+	else if (rc == 0)
+		rc = pg_fail_lost(pg, err);
+	end_flush(pg);
+	return rc;
+}
+
 int
 pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
 	size_t count, size_t keep, struct err *err)
 {
+	const struct pg_flush *f = &pg->flush[0];
 	PGresult *r, *kept = NULL;
 	int rc = 0;
 
 	for (size_t i = 0; i < count && !pg_lost(pg); i++) {
-		if (is_kept(pg, &step[i]) && pg->coming)
-			receive_kept(&rc, pg, err);
+		if (is_kept(pg, &step[i]) && f->prepares)
+			receive_kept(&rc, pg, f, err);
 		r = next_result(&rc, pg, step[i].foreign_code, err);
 		if (rc == 0 && i == keep)
 			kept = r;
 		else
 			PQclear(r);
 	}
-	if (!pg_lost(pg)) {
-		PQclear(PQgetResult(pg->conn)); /* the sync */
-		(void)PQexitPipelineMode(pg->conn);
-	} else if (rc == 0) {
-		rc = pg_fail_lost(pg, err);
-	}
-	pg_heard(pg);
+	rc = conclude(pg, rc, err);
 	if (rc < 0)
 		PQclear(kept);
 	else
 		*ret = pg_result_of(kept);
+	return rc;
+}
+
+/* The rows of a step, up to the NULL behind them. */
+static void
+receive_rows(
+	int *rc, struct pg *pg, const struct pg_step *step, struct err *err)
+{
+	bool more = true;
+	PGresult *r;
+
+	/* Or they would come all at once, and not be looked at. */
+	if (!PQsetSingleRowMode(pg->conn) && *rc == 0)
+		*rc = pg_fail_lost(pg, err);
+	while ((r = PQgetResult(pg->conn)) != NULL) {
+		if (*rc == 0 && !pg_is_good(r))
+			*rc = pg_fail_result(pg, r, step->foreign_code, err);
+		if (*rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
+			more = step->fn(step->ctx, (const struct pg_result *)r);
+		PQclear(r);
+		if (pg_lost(pg))
+			break;
+	}
+}
+
+int
+pg_flush(struct pg *pg, const struct pg_step *step, size_t count,
+	struct err *err)
+{
+	int rc = 0;
+
+	if (pg_send(pg, step, count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count && !pg_lost(pg); i++) {
+		if (step[i].fn)
+			receive_rows(&rc, pg, &step[i], err);
+		else
+			PQclear(next_result(
+				&rc, pg, step[i].foreign_code, err));
+	}
+	rc = conclude(pg, rc, err);
+	if (rc < 0)
+		pg_rollback(pg);
 	return rc;
 }

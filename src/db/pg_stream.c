@@ -3,47 +3,17 @@
  */
 #include "pg_conn_int.h"
 
-static int
-stream(struct pg *pg, const char *sql, const struct pg_args *args, pg_row_fn fn,
-	void *ctx, struct err *err)
-{
-	bool more = true;
-	PGresult *r;
-	int rc = 0;
-
-	if (!pg_send_one(pg, sql, args, 1) || !PQsetSingleRowMode(pg->conn))
-		return pg_fail_lost(pg, err);
-	while ((r = PQgetResult(pg->conn)) != NULL) {
-		if (rc == 0 && !pg_is_good(r))
-			rc = pg_fail_result(pg, r, false, err);
-		if (rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
-			more = fn(ctx, (const struct pg_result *)r);
-		PQclear(r);
-		if (pg_lost(pg))
-			break;
-	}
-	if (rc == 0 && pg_lost(pg))
-		rc = pg_fail_lost(pg, err);
-	return rc;
-}
-
 int
 pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 	pg_row_fn fn, void *ctx, struct err *err)
 {
+	const struct pg_step step = {
+		.sql = sql, .args = args, .fn = fn, .ctx = ctx};
 	bool wrapped;
-	int rc;
 
-	if (pg_wrap(&wrapped, pg, err) < 0)
+	if (pg_wrap(&wrapped, pg, err) < 0 || pg_flush(pg, &step, 1, err) < 0)
 		return -1;
-	pg_waits(pg);
-	rc = stream(pg, sql, args, fn, ctx, err);
-	pg_heard(pg);
-	if (rc == 0)
-		rc = pg_unwrap(wrapped, pg, err);
-	if (rc < 0)
-		pg_rollback(pg);
-	return rc;
+	return pg_unwrap(wrapped, pg, err);
 }
 
 /* The end of a COPY: what the server says after its last row. */

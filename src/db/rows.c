@@ -10,6 +10,8 @@
 #define FETCH_BYTES ((size_t)2 << 20)
 #define FETCH_FIRST 500
 #define FETCH_FIRST_TOASTED 32
+/* No trigger runs where we only read. A partial index may promise few rows. */
+#define NO_INDEX "SET LOCAL enable_indexscan = off"
 
 struct rows *
 rows_new(const struct leaf *leaf, const struct rows_options *o)
@@ -20,6 +22,7 @@ rows_new(const struct leaf *leaf, const struct rows_options *o)
 	r->view = (struct sql_view){leaf, o->current_key, o->everything};
 	r->state_schema = o->state_schema;
 	r->suppress_triggers = o->suppress_triggers;
+	r->bounded = leaf->toasted;
 	buf_init(&r->sql, SQL_MAX);
 	return r;
 }
@@ -117,35 +120,68 @@ fetch_size(const struct rows *r)
 	return n < 1 ? 1 : n > FETCH_ROWS ? FETCH_ROWS : n;
 }
 
+/* By a cursor, so that no more is read than fits. */
+static int
+read_bounded(struct rows *r, struct pg *pg, const struct range *range,
+	struct fill *f, struct err *err)
+{
+	char fetch[64];
+	size_t n;
+
+	buf_reset(&r->sql);
+	pg_add_begin(&r->sql, pg, PG_READ, NULL);
+	if (!sql_is_sorted(&r->view))
+		buf_adds(&r->sql, NO_INDEX "; ");
+	buf_adds(&r->sql, "DECLARE pgrekey_window NO SCROLL CURSOR FOR ");
+	sql_read(&r->sql, &r->view, range);
+	if (pg_exec(pg, buf_str(&r->sql), err) < 0)
+		return -1;
+	do {
+		n = fetch_size(r);
+		snprintf(fetch, sizeof(fetch), "FETCH %zu FROM pgrekey_window",
+			n);
+		f->fetched = 0;
+		if (pg_stream(pg, fetch, NULL, fill_row, f, err) < 0)
+			return -1;
+	} while (!f->full && f->fetched == n);
+	return pg_exec(pg, "COMMIT", err);
+}
+
+/* All in one flush, and the server keeps nothing before it sends. What does
+ * not fit is read in vain. */
+static int
+read_at_once(struct rows *r, struct pg *pg, const struct range *range,
+	struct fill *f, struct err *err)
+{
+	struct pg_step step[5] = {{.sql = pg_begin_sql(pg, PG_READ)}};
+	size_t steps = 1;
+
+	buf_reset(&r->sql);
+	sql_read(&r->sql, &r->view, range);
+	if (pg_settings(pg))
+		step[steps++].sql = pg_settings(pg);
+	if (!sql_is_sorted(&r->view))
+		step[steps++].sql = NO_INDEX;
+	step[steps++] = (struct pg_step){
+		.sql = buf_str(&r->sql), .fn = fill_row, .ctx = f};
+	step[steps++].sql = "COMMIT";
+	return pg_flush(pg, step, steps, err);
+}
+
 int
 rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	const struct range *range, const struct window_limits *limits,
 	struct err *err)
 {
 	struct fill f = {.rows = r, .window = ret, .limits = limits};
-	char fetch[64];
-	size_t n;
 
 	window_reset(ret, r->leaf->conf->columns);
 	ret->range = *range;
-	buf_reset(&r->sql);
-	pg_add_begin(&r->sql, pg, PG_READ, NULL);
-	/* No trigger runs in here. A partial index may promise few rows. */
-	if (!sql_is_sorted(&r->view))
-		buf_adds(&r->sql, "SET LOCAL enable_indexscan = off; ");
-	buf_adds(&r->sql, "DECLARE pgrekey_window NO SCROLL CURSOR FOR ");
-	sql_read(&r->sql, &r->view, range);
-	if (pg_exec(pg, buf_str(&r->sql), err) < 0)
+	if ((r->bounded ? read_bounded : read_at_once)(r, pg, range, &f, err) <
+		0)
 		return rows_unread(r, err);
-	do {
-		n = fetch_size(r);
-		snprintf(fetch, sizeof(fetch), "FETCH %zu FROM pgrekey_window",
-			n);
-		f.fetched = 0;
-		if (pg_stream(pg, fetch, NULL, fill_row, &f, err) < 0)
-			return rows_unread(r, err);
-	} while (!f.full && f.fetched == n);
+	r->bounded |= f.full;
 	if (f.full)
 		window_cut(ret, range);
-	return pg_exec(pg, "COMMIT", err);
+	return 0;
 }

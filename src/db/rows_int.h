@@ -11,6 +11,8 @@ struct rows {
 	struct sql_view view;
 	const char *state_schema;
 	bool suppress_triggers;
+	/* A window may not fit: values are large, or one did not already. */
+	bool bounded;
 	size_t widest; /* bytes of the widest row seen: bounds one FETCH */
 	bool paused;   /* the run, as the last batch saw it */
 	struct buf sql;

@@ -138,7 +138,7 @@ read_took(bool *took, size_t rows, const char *array)
 }
 
 int
-rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
+rows_wait(struct rows *r, struct pg *pg, struct batch *b,
 	const struct write_options *o, struct err *err)
 {
 	struct pg_result *result;
@@ -146,13 +146,15 @@ rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
 
 	make_transaction(&t, pg, r, o, NULL);
 	if (pg_receive(&result, pg, t.step, t.steps, t.write, err) < 0) {
-		pg_rollback(pg);
+		/* The next one ends as well: with 25P02, or well. */
+		if (!pg_is_busy(pg))
+			pg_rollback(pg);
 		return -1;
 	}
 	if (pg_is_null(result, 0, 2))
-		memset(took, true, b->rows * sizeof(*took));
+		memset(b->took, true, b->rows * sizeof(*b->took));
 	else
-		read_took(took, b->rows, pg_text(result, 0, 2));
+		read_took(b->took, b->rows, pg_text(result, 0, 2));
 	r->paused = o->checkpoint && pg_bool(result, 0, 3);
 	pg_free(result);
 	return 0;

@@ -32,7 +32,7 @@ sql_add_where(struct buf *sql, const struct leaf *leaf)
 static bool
 may_be_oversize(const struct leaf *leaf, size_t column)
 {
-	return leaf->toasted || leaf->column[column].carrier == CARRIER_TEXT;
+	return leaf->may_toast || leaf->column[column].carrier == CARRIER_TEXT;
 }
 
 static void

@@ -102,12 +102,10 @@ struct worker {
 	struct buf again_bytes;
 	bool sparse; /* the last window read was */
 	struct batch batch[2];
-	struct batch single; /* rows that go alone */
-	struct buf fresh;    /* new envelopes of one row's columns */
-	size_t batch_limit;  /* rows, adapted to the server's speed */
-	size_t unflushed;    /* bytes, of commits that did not wait */
-	bool *took;
-	size_t took_room;
+	struct batch single;    /* rows that go alone */
+	struct buf fresh;       /* new envelopes of one row's columns */
+	size_t batch_limit;     /* rows, adapted to the server's speed */
+	size_t unflushed;       /* bytes, of commits that did not wait */
 	struct row_list missed; /* rows that did not take at first */
 	struct row_list nested; /* rows that repair_nested() takes */
 	struct tid *refused;    /* rows that the server will not take */
@@ -176,6 +174,8 @@ int prove(struct worker *w, struct err *err) MUST_CHECK;
  * chunk meanwhile; *ret is false when it is to stop or to pause instead. */
 int worker_may_write(
 	bool *ret, struct worker *w, size_t rows, struct err *err) MUST_CHECK;
+/* The same, without waiting. */
+bool worker_may_write_now(struct worker *w, size_t rows);
 
 /* -- tend.c: main, meanwhile ----------------------------------------------- */
 

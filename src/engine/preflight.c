@@ -44,16 +44,15 @@ add_rows(struct batch *b, struct judge *j, const struct window *win,
 }
 
 static int
-try_rows(struct rows *r, struct pg *pg, const struct batch *b,
+try_rows(struct rows *r, struct pg *pg, struct batch *b,
 	const struct write_options *o, struct err *refusal, struct err *err)
 {
 	const struct range all = {{0, 0}, {UINT32_MAX, 0}};
 	struct err why = {0};
-	bool took[CANARY_ROWS];
 
 	if (rows_send(r, pg, b, &all, o, err) < 0)
 		return -1;
-	if (rows_wait(took, r, pg, b, o, &why) == 0)
+	if (rows_wait(r, pg, b, o, &why) == 0)
 		return 0;
 	switch (pg_classify(&why)) {
 	case PG_CLASS_DATA:

@@ -59,7 +59,6 @@ worker_done(struct worker *w)
 	batch_done(&w->batch[1]);
 	batch_done(&w->single);
 	buf_done(&w->fresh);
-	free(w->took);
 	free(w->missed.ref);
 	free(w->nested.ref);
 	free(w->refused);
@@ -211,6 +210,13 @@ renew_lease(struct worker *w, struct err *err)
 
 	return state_advance(
 		&w->state, &w->chunk, &none, w->chunk.pos, false, err);
+}
+
+bool
+worker_may_write_now(struct worker *w, size_t rows)
+{
+	return !worker_yields(w) &&
+	       throttle_wait(&w->e->throttle, &w->e->stop, rows, 0);
 }
 
 int

@@ -1,7 +1,7 @@
 /*
  * Writing a group of windows: their rows are dealt out to batches, each batch
  * one transaction in one flush. While the server works on one, the next is
- * opened and sealed.
+ * opened and sealed, and sent before the answer is there.
  */
 #include "clock.h"
 #include "engine_int.h"
@@ -127,16 +127,6 @@ write_add_row(bool *nested, struct worker *w, struct batch *b,
 
 /* -- one transaction ------------------------------------------------------- */
 
-static bool *
-took_room(struct worker *w, size_t rows)
-{
-	if (rows > w->took_room) {
-		w->took_room = rows;
-		w->took = xrealloc(w->took, rows * sizeof(*w->took));
-	}
-	return w->took;
-}
-
 static struct checkpoint
 checkpoint_of(const struct worker *w)
 {
@@ -181,7 +171,7 @@ committed(struct worker *w, const struct batch *b, const struct window *win,
 
 	w->state.paused |= rows_run_is_paused(w->rows);
 	for (size_t i = 0; i < b->rows; i++)
-		missed += !w->took[i];
+		missed += !b->took[i];
 	w->advanced |= missed < b->rows;
 	if (missed == 0) {
 		went_well(w);
@@ -189,7 +179,7 @@ committed(struct worker *w, const struct batch *b, const struct window *win,
 	}
 	write_be_careful(w);
 	for (size_t i = 0; i < b->rows; i++) {
-		if (!w->took[i] && repair_miss(w, win, b->origin[i], err) < 0)
+		if (!b->took[i] && repair_miss(w, win, b->origin[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -206,22 +196,27 @@ write_alone(struct worker *w, struct batch *b, const struct window *win,
 	o.skip_locked = true;
 	if (patient)
 		o.statement_timeout_ms = PATIENCE_MS;
-	took_room(w, b->rows);
 	if (rows_send(w->rows, w->pg, b, &win->range, &o, err) < 0)
 		return -1;
-	if (rows_wait(w->took, w->rows, w->pg, b, &o, &why) < 0)
+	if (rows_wait(w->rows, w->pg, b, &o, &why) < 0)
 		return repair_batch(w, b, win, &why, err);
 	return committed(w, b, win, err);
 }
 
 /* -- a group in rotation --------------------------------------------------- */
 
+/* A batch on its way. Two are: the server goes on with the second one while we
+ * hear of the first, and make the third. */
 struct flight {
 	struct batch *batch;
 	size_t window;
 	struct checkpoint checkpoint;
 	struct write_options options;
-	int64_t sent_ms;
+	int64_t began_ms; /* the server has worked on it since, at most */
+	bool flies;       /* was sent; what became of it is not dealt with */
+	bool heard;       /* the answer is there: */
+	int rc;
+	struct err why;
 };
 
 static bool
@@ -241,6 +236,7 @@ make_batch(bool *found, struct worker *w, struct deal *d, struct flight *f,
 	size_t row;
 
 	batch_reset(f->batch);
+	f->flies = f->heard = false;
 	do {
 		f->window = d->at;
 		while (!is_full(w, d, f->batch) && deal_row(d, &row)) {
@@ -260,7 +256,9 @@ take_off(struct worker *w, struct flight *f, struct err *err)
 {
 	f->checkpoint = checkpoint_of(w);
 	f->options = options_of(w, f->batch, &f->checkpoint);
-	f->sent_ms = clock_ms();
+	f->began_ms = clock_ms();
+	f->flies = true;
+	f->heard = false;
 	return rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
 		&f->options, err);
 }
@@ -269,7 +267,7 @@ take_off(struct worker *w, struct flight *f, struct err *err)
 static void
 adapt(struct worker *w, const struct flight *f)
 {
-	int64_t took_ms = clock_ms() - f->sent_ms;
+	int64_t took_ms = clock_ms() - f->began_ms;
 	size_t most = (size_t)w->e->o->batch_rows;
 
 	if (took_ms > BATCH_MS && f->batch->rows > LIMIT_MIN) {
@@ -283,52 +281,86 @@ adapt(struct worker *w, const struct flight *f)
 	}
 }
 
-static int
-land(struct worker *w, struct flight *f, struct err *err)
+static void
+hear(struct worker *w, struct flight *f)
 {
-	const struct window *win = &w->window[f->window];
-	struct err why;
-	int rc;
-
-	took_room(w, f->batch->rows);
-	rc = rows_wait(w->took, w->rows, w->pg, f->batch, &f->options, &why);
+	if (f->heard)
+		return;
+	f->rc = rows_wait(w->rows, w->pg, f->batch, &f->options, &f->why);
+	f->heard = true;
 	adapt(w, f);
-	if (rc < 0)
-		return repair_batch(w, f->batch, win, &why, err);
-	return committed(w, f->batch, win, err);
 }
 
-/* Two batches at a time: one at the server, one being made. */
+/* A batch failed. Before it is tried in parts, what became of the one behind it
+ * has to be heard; that one was not even tried if the server was still in the
+ * transaction that failed. */
 static int
-write_batches(struct worker *w, struct deal *d, struct err *err)
+crash(struct worker *w, struct flight *f, struct flight *behind,
+	struct err *err)
+{
+	const struct window *win = &w->window[f->window];
+
+	if (behind->flies)
+		hear(w, behind);
+	if (repair_batch(w, f->batch, win, &f->why, err) < 0)
+		return -1;
+	if (behind->flies && behind->rc < 0 &&
+		!strcmp(behind->why.sqlstate, ROWS_NOT_TRIED))
+		return take_off(w, behind, err);
+	return 0;
+}
+
+static int
+land(struct worker *w, struct flight *f, struct flight *behind, struct err *err)
+{
+	hear(w, f);
+	f->flies = false;
+	behind->began_ms = clock_ms();
+	if (f->rc < 0)
+		return crash(w, f, behind, err);
+	return committed(w, f->batch, &w->window[f->window], err);
+}
+
+/* Waits until the next batch may be sent, but with no answer outstanding: it
+ * can take long. Nor is any outstanding through a pooler: PgBouncer may give
+ * one session half of what lies behind the end of a transaction, and the rest
+ * to nobody. */
+static int
+may_take_off(bool *may, struct worker *w, struct flight *next,
+	struct flight *now, struct err *err)
+{
+	*may = !pg_is_pooled(w->pg) &&
+	       worker_may_write_now(w, next->batch->rows);
+	if (*may)
+		return 0;
+	if (now->flies && land(w, now, next, err) < 0)
+		return -1;
+	return worker_may_write(may, w, next->batch->rows, err);
+}
+
+/* After a failure something may still be under way. */
+static int
+rotate_batches(struct worker *w, struct deal *d, struct err *err)
 {
 	struct flight flight[2] = {
 		{.batch = &w->batch[0]}, {.batch = &w->batch[1]}};
-	struct err made = {0};
-	bool more, may;
-	int which = 0, rc;
+	bool more, may = true;
+	int which = 0;
 
-	if (make_batch(&more, w, d, &flight[0], err) < 0)
-		return -1;
-	while (more) {
-		struct flight *now = &flight[which], *next = &flight[!which];
+	do {
+		struct flight *next = &flight[which], *now = &flight[!which];
 
-		if (worker_may_write(&may, w, now->batch->rows, err) < 0)
+		if (make_batch(&more, w, d, next, err) < 0)
 			return -1;
-		if (!may)
-			return 0; /* the group is not whole */
-		if (take_off(w, now, err) < 0)
+		if (more && may_take_off(&may, w, next, now, err) < 0)
 			return -1;
-		rc = make_batch(&more, w, d, next, &made);
-		if (land(w, now, err) < 0)
+		if (more && may && take_off(w, next, err) < 0)
 			return -1;
-		if (rc < 0) {
-			*err = made;
+		if (now->flies && land(w, now, next, err) < 0)
 			return -1;
-		}
 		which = !which;
-	}
-	w->whole = true;
+	} while (more && may);
+	w->whole = !more;
 	return 0;
 }
 
@@ -341,7 +373,9 @@ write_group(struct worker *w, size_t windows, struct err *err)
 	w->missed.count = w->nested.count = 0;
 	w->refused_count = 0;
 	deal_begin(&d, w->window, windows);
-	if (write_batches(w, &d, err) < 0)
+	if (rotate_batches(w, &d, err) < 0) {
+		pg_rollback(w->pg);
 		return -1;
+	}
 	return w->whole ? repair_group(w, windows, err) : 0;
 }

@@ -18,10 +18,14 @@ from lib import oracle, zoo  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 LOGGED = re.compile(r"duration: [\d.]+ ms  plan:\n((?:\t.*\n)+)")
-KINDS = {"read": "DECLARE pgrekey_window",
-         "write": "WITH u AS (UPDATE",
-         "lock and write": "WITH l AS MATERIALIZED"}
-RECORDED = ", k AS (UPDATE"  # the trial write has no such part
+# A window, at once or by a cursor; a batch, but not the trial write, which
+# records nothing.
+KINDS = {
+    "read": re.compile(r"(DECLARE pgrekey_window .*)?"
+                       r"SELECT t\.ctid, .* WHERE t\.ctid >= '\("),
+    "write": re.compile(r"WITH u AS \(UPDATE.*, k AS \(UPDATE"),
+    "lock and write": re.compile(
+        r"WITH l AS MATERIALIZED.*, k AS \(UPDATE")}
 HARMLESS = 64  # pages that may as well be read as a whole
 
 Scan = collections.namedtuple("Scan", "node loops join locking")
@@ -91,8 +95,8 @@ class Base(Scene):
         result, statements = self.explained()
         found = collections.defaultdict(list)
         for query, plan in statements:
-            for kind, mark in KINDS.items():
-                if mark in query and (kind == "read" or RECORDED in query):
+            for kind, pattern in KINDS.items():
+                if pattern.search(query):
                     found[kind].append(list(scans(plan, names)))
         return result, found
 

@@ -400,7 +400,8 @@ class Watch(Base):
 
 
 class Pause(Base):
-    def test_at_most_one_more_batch_per_worker_begins(self):
+    def test_at_most_two_more_batches_per_worker_begin(self):
+        """One that was sent already, and one before the first says so."""
         before = self.look()
         run = self.begin(least=100)
         said = self.pause().out
@@ -411,7 +412,7 @@ class Pause(Base):
         batches = self.value("SELECT count(DISTINCT xid) FROM log"
                              " WHERE began > %s", moment)
         time.sleep(1.5)
-        self.assertLessEqual(batches, 2)
+        self.assertLessEqual(batches, 4)
         self.assertEqual(self.written(), written, "it went on")
         self.assertLess(written, self.ROWS, "the hazard did not occur")
         self.assertEqual(self.value(

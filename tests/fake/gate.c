@@ -66,12 +66,20 @@ fake_wrong(const char *what)
 
 /* -- failing --------------------------------------------------------------- */
 
+void
+fake_forget(struct pg *pg)
+{
+	pg->transaction = pg->aborted = false;
+	pg->busy = 0;
+}
+
+/* Nothing is under way any more, as pg_query() leaves it; but behind a batch
+ * that failed another one may be. */
 static int
 refuse(struct pg *pg, const char *sqlstate, struct err *err)
 {
-	if (pg)
-		pg->transaction = pg->busy =
-			false; /* as pg_query() leaves it */
+	if (pg && pg->busy == 0)
+		fake_forget(pg);
 	err_set(err, ERR_DB, "the fake server refused: SQLSTATE %s", sqlstate);
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate);
 	return -1;
@@ -116,9 +124,10 @@ pick_row(struct fake_table **table, const struct pg *pg)
 
 	*table = &fake.table[0];
 	if (pg && pg->busy) {
-		*table = &fake.table[pg->sent.columns !=
+		*table = &fake.table[pg->sent[0].batch.columns !=
 				     fake.table[0].layout.columns];
-		return fake_row_at(*table, fake_batch_tid(&pg->sent, 0));
+		return fake_row_at(
+			*table, fake_batch_tid(&pg->sent[0].batch, 0));
 	}
 	for (size_t i = 0; i < l->rows; i++) {
 		size_t at = ((size_t)fake.facts.calls * 7 + i) % l->rows;
@@ -283,7 +292,8 @@ pass_gate(struct pg *pg, const char *call, struct err *err)
 		fake_wrong("it does not end");
 		return refuse(pg, "XX000", err);
 	}
-	if (pg && pg->busy && strcmp(call, "rows_wait") != 0)
+	if (pg && pg->busy && strcmp(call, "rows_wait") != 0 &&
+		strcmp(call, "rows_send") != 0)
 		fake_wrong("a call on a busy connection");
 	if (pg && (pg->lost || pg->born != fake.restarts))
 		return lose(pg, 0, err);

@@ -31,7 +31,8 @@ pg_close(struct pg *pg)
 	if (fake.alive_until[pg->worker] == FAKE_NEVER)
 		fake.alive_until[pg->worker] = 0;
 	fake_unlock();
-	batch_done(&pg->sent);
+	for (size_t i = 0; i < 2; i++)
+		batch_done(&pg->sent[i].batch);
 	free(pg);
 }
 
@@ -111,5 +112,5 @@ void
 pg_rollback(struct pg *pg)
 {
 	if (!pg->lost)
-		pg->transaction = pg->busy = false;
+		fake_forget(pg);
 }

@@ -88,13 +88,13 @@ static const char *
 compute(bool *took, const struct fake_table *t, const struct pg *pg,
 	const struct write_options *o)
 {
-	const struct batch *b = &pg->sent;
+	const struct batch *b = &pg->sent[0].batch;
 
 	for (size_t i = 0; i < b->rows; i++) {
 		struct tid tid = fake_batch_tid(b, i);
 		struct fake_row *row = match(t, b, i);
 
-		if (!is_within(tid, &pg->range))
+		if (!is_within(tid, &pg->sent[0].range))
 			fake_wrong("a row outside the range of its batch");
 		took[i] = row && !fake_is_locked(row);
 		if (row && !took[i] && !o->skip_locked)
@@ -179,6 +179,8 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 	const struct range *range, const struct write_options *o,
 	struct err *err)
 {
+	struct fake_sent *sent = &pg->sent[pg->busy];
+
 	(void)r, (void)o;
 	if (fake_enter(pg, "rows_send", err) < 0)
 		return -1;
@@ -186,38 +188,74 @@ rows_send(struct rows *r, struct pg *pg, const struct batch *b,
 		fake_wrong("a batch in an open transaction");
 	if (b->rows == 0)
 		fake_wrong("an empty batch");
-	batch_done(&pg->sent);
-	batch_init(&pg->sent, b->columns);
-	batch_slice(&pg->sent, b, 0, b->rows);
-	pg->range = *range;
-	pg->busy = true;
+	if (pg->busy == 2) {
+		fake_wrong("a third batch at once");
+		return fake_leave(pg, err);
+	}
+	batch_done(&sent->batch);
+	batch_init(&sent->batch, b->columns);
+	batch_slice(&sent->batch, b, 0, b->rows);
+	sent->range = *range;
+	fake.facts.ahead += pg->busy > 0;
+	pg->busy++;
 	return fake_leave(pg, err);
 }
 
-int
-rows_wait(bool *took, struct rows *r, struct pg *pg, const struct batch *b,
-	const struct write_options *o, struct err *err)
+/* The oldest batch is answered. Where it failed, the one behind it is not
+ * tried; it is if only the COMMIT failed, which is every other time. */
+static void
+answer(struct pg *pg, bool failed)
+{
+	struct fake_sent first = pg->sent[0];
+
+	pg->sent[0] = pg->sent[1];
+	pg->sent[1] = first;
+	pg->busy--;
+	pg->aborted = failed && pg->busy > 0 && fake.facts.calls % 2 == 0;
+}
+
+/* NULL, or the SQLSTATE it fails with. */
+static const char *
+perform(struct rows *r, struct pg *pg, struct batch *b,
+	const struct write_options *o)
 {
 	const struct checkpoint *k = o->checkpoint;
 	struct target_row to = {.table = fake_table(r->leaf->oid)};
 	const char *refused;
 
-	if (fake_enter(pg, "rows_wait", err) < 0)
-		return -1;
-	if (!pg->busy || pg->sent.rows != b->rows)
-		fake_wrong("waiting for what was not sent");
-	pg->busy = false;
-	refused = compute(took, to.table, pg, o);
+	if (pg->aborted) {
+		fake.facts.untried++;
+		return ROWS_NOT_TRIED;
+	}
+	refused = compute(b->took, to.table, pg, o);
 	if (refused) {
 		fake.facts.waited++;
-		return fake_fail(pg, refused, err);
+		return refused;
 	}
 	if (!k) /* a canary: rolled back */
-		return fake_leave(pg, err);
+		return NULL;
 	to.chunk = fake_chunk(k->run, k->leaf, k->chunk);
 	if (!to.chunk || to.chunk->at.epoch != k->epoch)
-		return fake_fail(pg, ROWS_FENCE, err);
+		return ROWS_FENCE;
 	to.run = &fake.run[k->run];
-	store(&to, &pg->sent, took, k);
-	return fake_leave(pg, err);
+	store(&to, &pg->sent[0].batch, b->took, k);
+	return NULL;
+}
+
+int
+rows_wait(struct rows *r, struct pg *pg, struct batch *b,
+	const struct write_options *o, struct err *err)
+{
+	const char *refused;
+
+	if (!pg->busy || pg->sent[0].batch.rows != b->rows)
+		fake_wrong("waiting for what was not sent");
+	if (fake_enter(pg, "rows_wait", err) < 0) {
+		if (pg->busy)
+			answer(pg, true);
+		return -1;
+	}
+	refused = perform(r, pg, b, o);
+	answer(pg, refused != NULL);
+	return refused ? fake_fail(pg, refused, err) : fake_leave(pg, err);
 }

@@ -128,6 +128,8 @@ struct fake_facts {
 	int64_t found;     /* times that the engine stored one */
 	int64_t stolen;    /* chunks */
 	int64_t waited;    /* batches that ran into a lock, not around it */
+	int64_t ahead;     /* batches sent before the last one was answered */
+	int64_t untried;   /* of them, behind one that failed */
 	/* A promise that a caller broke, or NULL. */
 	const char *wrong;
 };

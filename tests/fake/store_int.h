@@ -90,13 +90,19 @@ struct fake_run {
 	int64_t written[FAKE_TABLES][FAKE_COLUMNS];
 };
 
+struct fake_sent {
+	struct batch batch;
+	struct range range;
+};
+
 struct pg {
 	bool lost; /* and the client knows */
-	bool transaction, busy;
+	bool transaction;
+	bool aborted;   /* a batch failed, and the one behind it is not tried */
 	int64_t worker; /* 0: none registered */
 	int64_t born;   /* number of restarts before */
-	struct batch sent;
-	struct range range;
+	struct fake_sent sent[2]; /* the oldest first */
+	size_t busy;              /* of them are under way */
 };
 
 struct fake_store {
@@ -133,6 +139,8 @@ int fake_enter(struct pg *pg, const char *call, struct err *err) MUST_CHECK;
 int fake_leave(struct pg *pg, struct err *err) MUST_CHECK;
 /* Ends it with a failure of its own; -1. */
 int fake_fail(struct pg *pg, const char *sqlstate, struct err *err);
+/* Whatever was open or under way on the connection is gone. */
+void fake_forget(struct pg *pg);
 /* As leaving and coming back. */
 void fake_nap(int64_t ms);
 int64_t fake_now(void);

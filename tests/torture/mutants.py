@@ -46,11 +46,9 @@ MUTANTS = {
         "\t\tbuf_addc(sql, ')');",
         "torture/test_proxy.py", "Slow"),
     "an error of a read is the end of the table": (
-        "src/db/pg_stream.c",
-        "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn rc;\n}\n\n"
-        "/* The end of a COPY",
-        "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn 0;\n}\n\n"
-        "/* The end of a COPY",
+        "src/db/pg_flush.c",
+        "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn rc;\n",
+        "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn 0;\n",
         "torture/test_faults.py", "damaged"),
     "a pass that left nothing is taken for the proof": (
         "src/engine/prove.c",

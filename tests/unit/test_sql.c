@@ -69,7 +69,7 @@ a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent(void **state)
 	/* octet_length() would detoast a json; not asked where none can be. */
 	assert_lacks(s, "pg_catalog.octet_length(t.\"b\"");
 	buf_reset(&s->sql);
-	s->leaf.toasted = true;
+	s->leaf.may_toast = true;
 	sql_read(&s->sql, &s->view, NULL);
 	assert_has(s, "pg_catalog.octet_length(t.\"b\"::text) > 1000 AND NOT "
 		      "(pg_catalog.s");

@@ -295,6 +295,47 @@ a_connection_lost_after_other_failures_is_made_again(void **state)
 	assert_true(seen * stride() > 10);
 }
 
+static void
+a_batch_is_sent_before_the_one_before_it_is_answered(void **state)
+{
+	struct run r;
+
+	(void)state;
+	where = "ahead";
+	fake_load(&setup);
+	fake_arm(FAKE_FAILURES, ALWAYS, 0);
+	run(&r, 1);
+	check_finished(&r);
+	must(fake_facts().ahead > 0);
+	must(fake_facts().untried == 0);
+	run_done(&r);
+}
+
+/* Whether the server tried the second one or not. */
+static void
+what_was_sent_behind_a_batch_that_fails_is_written_all_the_same(void **state)
+{
+	int64_t tried = 0, untried = 0, n = 0;
+	struct fake_facts f;
+	struct run r;
+
+	(void)state;
+	where = "behind a failure";
+	do {
+		fake_load(&setup);
+		fake_arm_call("rows_wait", FAKE_SERIALIZATION, ++n, 1);
+		run(&r, 1);
+		f = fake_facts();
+		check_finished(&r);
+		check_counts();
+		run_done(&r);
+		untried += f.untried;
+		tried += f.untried == 0;
+	} while (f.fired);
+	must(untried > 0);
+	must(tried > 0);
+}
+
 /* Where a worker's n-th batch is refused from then on, so many times. */
 static void
 run_with_full_disk(struct run *r, int64_t n, int64_t times)
@@ -464,6 +505,10 @@ main(void)
 		STAYS(FAKE_READ_ONLY),
 		STAYS(FAKE_LOST),
 		cmocka_unit_test(a_poor_connection_ends_no_run_that_goes_on),
+		cmocka_unit_test(
+			a_batch_is_sent_before_the_one_before_it_is_answered),
+		cmocka_unit_test(
+			what_was_sent_behind_a_batch_that_fails_is_written_all_the_same),
 		cmocka_unit_test(
 			a_connection_lost_after_other_failures_is_made_again),
 		cmocka_unit_test(

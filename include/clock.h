@@ -6,7 +6,9 @@
 
 #include <stdint.h>
 
-int64_t clock_ms(void); /* monotonic, of no particular beginning */
+/* Monotonic, of no particular beginning. */
+int64_t clock_ms(void);
+int64_t clock_us(void);
 void clock_sleep_ms(int64_t ms);
 
 #endif

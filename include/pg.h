@@ -44,6 +44,9 @@ void pg_cancel(struct pg *pg);
 /* A pooler is in between, which may give each transaction another session.
  * Then nothing is set for a session; each transaction gets its settings. */
 bool pg_is_pooled(const struct pg *pg);
+/* A word there and back takes so long that it is worth while not to wait for
+ * it; half a millisecond when the connection was made. */
+bool pg_is_far(const struct pg *pg);
 
 /* -- servers that say nothing ---------------------------------------------- */
 

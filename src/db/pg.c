@@ -97,6 +97,12 @@ pg_is_pooled(const struct pg *pg)
 	return pg->pooled;
 }
 
+bool
+pg_is_far(const struct pg *pg)
+{
+	return pg->far;
+}
+
 const char *
 pg_settings(const struct pg *pg)
 {

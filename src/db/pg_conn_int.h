@@ -19,6 +19,7 @@ struct pg {
 	/* Made beforehand, so that another thread can use it. */
 	PGcancel *cancel;
 	bool pooled;
+	bool far;
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */

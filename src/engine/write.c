@@ -321,16 +321,24 @@ land(struct worker *w, struct flight *f, struct flight *behind, struct err *err)
 	return committed(w, f->batch, &w->window[f->window], err);
 }
 
+/* Is a batch sent before the last one is answered? Several workers near the
+ * server fill each other's gaps, and want its cores: two batches each made two
+ * on two cores slower by a twentieth. And PgBouncer may give a session half of
+ * what lies behind the end of a transaction, and the rest to nobody. */
+static bool
+goes_ahead(const struct worker *w)
+{
+	return !pg_is_pooled(w->pg) &&
+	       (w->e->o->workers == 1 || pg_is_far(w->pg));
+}
+
 /* Waits until the next batch may be sent, but with no answer outstanding: it
- * can take long. Nor is any outstanding through a pooler: PgBouncer may give
- * one session half of what lies behind the end of a transaction, and the rest
- * to nobody. */
+ * can take long. */
 static int
 may_take_off(bool *may, struct worker *w, struct flight *next,
 	struct flight *now, struct err *err)
 {
-	*may = !pg_is_pooled(w->pg) &&
-	       worker_may_write_now(w, next->batch->rows);
+	*may = goes_ahead(w) && worker_may_write_now(w, next->batch->rows);
 	if (*may)
 		return 0;
 	if (now->flies && land(w, now, next, err) < 0)

@@ -57,6 +57,13 @@ pg_server_version(const struct pg *pg)
 	return 150000;
 }
 
+bool
+pg_is_far(const struct pg *pg)
+{
+	(void)pg;
+	return false;
+}
+
 void
 pg_cancel(struct pg *pg)
 {

@@ -66,10 +66,12 @@ static const char letters[][65] = {
 static inline void
 encode_group(char ret[4], const unsigned char p[3], const char *letter)
 {
-	ret[0] = letter[p[0] >> 2];
-	ret[1] = letter[(p[0] & 3) << 4 | p[1] >> 4];
-	ret[2] = letter[(p[1] & 15) << 2 | p[2] >> 6];
-	ret[3] = letter[p[2] & 63];
+	uint32_t bits = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+
+	ret[0] = letter[bits >> 18];
+	ret[1] = letter[bits >> 12 & 63];
+	ret[2] = letter[bits >> 6 & 63];
+	ret[3] = letter[bits & 63];
 }
 
 void

@@ -176,16 +176,16 @@ encipher(struct contexts *c, const unsigned char *iv, unsigned char *text,
 	return true;
 }
 
-/* Decrypting needs of what came before its last block only: the vector, as
- * one more block, leaves the context as setting it would. */
+/* Decrypting needs of what came before its last block only: the vector, which
+ * is the block in front of the body, does what setting it would. What it
+ * decrypts to itself means nothing. */
 static bool
-decipher(EVP_CIPHER_CTX *ctx, const unsigned char *iv, struct slice in,
-	unsigned char *ret)
+decipher(EVP_CIPHER_CTX *ctx, struct slice iv_and_body, unsigned char *ret)
 {
-	unsigned char nothing[BLOCK];
-
-	return update(ctx, slice_of(iv, BLOCK), nothing) &&
-	       update(ctx, in, ret);
+	if (!update(ctx, iv_and_body, ret))
+		return false;
+	memmove(ret, ret + BLOCK, iv_and_body.len - BLOCK);
+	return true;
 }
 
 /* Length without the padding, or -1 if the padding is none. Who can get here
@@ -208,15 +208,16 @@ long
 fernet_decrypt(
 	struct fernet *f, size_t key, struct slice token, unsigned char *ret)
 {
-	struct slice body;
+	size_t body;
 
 	assert(key < f->count);
 	if (fernet_shape(token) != FERNET_SOUND)
 		return -1;
-	body = slice_of(token.ptr + BODY_AT, token.len - FERNET_OVERHEAD);
-	if (!decipher(f->of[key].decrypt, token.ptr + IV_AT, body, ret))
+	body = token.len - FERNET_OVERHEAD;
+	if (!decipher(f->of[key].decrypt,
+		    slice_of(token.ptr + IV_AT, BLOCK + body), ret))
 		die("AES-128-CBC failed");
-	return unpad(ret, body.len);
+	return unpad(ret, body);
 }
 
 int

@@ -36,8 +36,14 @@ slice_eq(struct slice a, struct slice b)
 static inline bool
 slice_starts(struct slice s, const char *prefix)
 {
-	size_t n = strlen(prefix);
+	size_t n;
 
+	if (!*prefix)
+		return true;
+	/* Nearly all differ at once, and values meet many prefixes. */
+	if (s.len == 0 || s.ptr[0] != (unsigned char)*prefix)
+		return false;
+	n = strlen(prefix);
 	return s.len >= n && !memcmp(s.ptr, prefix, n);
 }
 

@@ -85,7 +85,18 @@ void format_scratch_done(struct format_scratch *s);
 struct format {
 	const char *name; /* as written in the configuration */
 
-	/* SQL side: appends a boolean expression that is true where the
+	/* SQL side: appends the text that a value is read, parsed and compared
+	 * as. The same text means the same bytes are stored: nothing else may
+	 * be printed so. NULL for NULL; it never fails on a value. */
+	void (*sql_text)(
+		struct buf *sql, const char *column, enum carrier carrier);
+
+	/* Appends the value to store, of the column's own type, from what seal
+	 * and mark made: text is an expression of that type. NULL for NULL. */
+	void (*sql_new)(
+		struct buf *sql, const char *text, enum carrier carrier);
+
+	/* Appends a boolean expression that is true where the
 	 * server can tell that a value needs nothing: it is labelled with
 	 * key_id, or marked as plaintext where key_id is NULL. NULL for NULL.
 	 * column is a quoted reference such as t."secret". Does not detoast a
@@ -111,9 +122,9 @@ struct format {
 	void (*sql_new_length)(struct buf *sql, const char *column,
 		const char *key_id, bool raw_too);
 
-	/* Value as stored (a json or jsonb column as its text). Never
-	 * fails: what cannot be parsed is RAW, FOREIGN or MALFORMED. */
-	void (*parse)(struct envelope *ret, struct slice stored,
+	/* Value as sql_text shows it, or the whole as text. Never fails: what
+	 * cannot be parsed is RAW, FOREIGN or MALFORMED. */
+	void (*parse)(struct envelope *ret, struct slice text,
 		enum carrier carrier, struct format_scratch *s);
 
 	/* The same for a plaintext: is it an envelope once more, as left
@@ -127,7 +138,7 @@ struct format {
 		struct fernet *f, const struct keyring *ring,
 		struct format_scratch *s);
 
-	/* Replaces the contents of ret by the stored form of a sealed value.
+	/* Replaces the contents of ret by a sealed value, as sql_new takes it.
 	 * -1 only if the cipher itself fails. */
 	int (*seal)(struct buf *ret, const struct sealing *sealing,
 		struct fernet *f, const struct keyring *ring,

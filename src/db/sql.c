@@ -27,19 +27,12 @@ sql_add_where(struct buf *sql, const struct leaf *leaf)
 
 /* -- reading --------------------------------------------------------------- */
 
-/* octet_length() of a text does not detoast; of a json it must, so there it
- * is only asked where values can be large at all. */
+/* octet_length() of a text does not detoast; of what is printed first it must,
+ * so there it is only asked where values can be large at all. */
 static bool
 may_be_oversize(const struct leaf *leaf, size_t column)
 {
 	return leaf->may_toast || leaf->column[column].carrier == CARRIER_TEXT;
-}
-
-static void
-add_oversize(struct buf *sql, const struct leaf *leaf, size_t column)
-{
-	buf_addf(sql, "pg_catalog.octet_length(%s::text) > %zu",
-		leaf->column[column].ref, leaf->conf->policy.max_value_bytes);
 }
 
 /* Does a row that is read have columns that need no reading? */
@@ -50,50 +43,18 @@ is_filtered(const struct sql_view *v)
 }
 
 static void
-add_value(
-	struct buf *sql, const struct sql_view *v, size_t column, bool limited)
+add_value(struct buf *sql, const struct sql_view *v, size_t column)
 {
-	bool filter = is_filtered(v);
-	bool limit = limited && may_be_oversize(v->leaf, column);
+	const struct leaf_column *c = &v->leaf->column[column];
 
 	buf_adds(sql, ", ");
-	if (!filter && !limit) {
-		buf_addf(sql, "%s::text", v->leaf->column[column].ref);
-		return;
-	}
-	buf_adds(sql, "CASE");
-	if (filter) {
-		buf_adds(sql, " WHEN ");
+	if (is_filtered(v)) {
+		buf_adds(sql, "CASE WHEN NOT ");
 		add_current(sql, v, column);
-		buf_adds(sql, " THEN NULL");
+		buf_adds(sql, " THEN ");
 	}
-	if (limit) {
-		buf_adds(sql, " WHEN ");
-		add_oversize(sql, v->leaf, column);
-		buf_adds(sql, " THEN ''");
-	}
-	buf_addf(sql, " ELSE %s::text END", v->leaf->column[column].ref);
-}
-
-/* Which columns are too large, as bits, since '' is a value like any other.
- * Shifted by the server, or the 32nd would make it an int8. */
-static void
-add_oversize_bits(struct buf *sql, const struct sql_view *v)
-{
-	const struct leaf *leaf = v->leaf;
-
-	buf_adds(sql, ", 0");
-	for (size_t i = 0; i < leaf->conf->columns; i++) {
-		if (!may_be_oversize(leaf, i))
-			continue;
-		buf_adds(sql, " + CASE WHEN ");
-		add_oversize(sql, leaf, i);
-		if (is_filtered(v)) { /* counted as current already */
-			buf_adds(sql, " AND NOT ");
-			add_current(sql, v, i);
-		}
-		buf_addf(sql, " THEN 1 << %zu ELSE 0 END", i);
-	}
+	v->leaf->conf->policy.format->sql_text(sql, c->ref, c->carrier);
+	buf_addf(sql, "%s AS v%zu", is_filtered(v) ? " END" : "", column);
 }
 
 /* At least one column has something to look at. */
@@ -114,14 +75,60 @@ add_filter(struct buf *sql, const struct sql_view *v)
 }
 
 static void
-add_select(struct buf *sql, const struct sql_view *v, bool limited)
+add_select(struct buf *sql, const struct sql_view *v)
 {
 	buf_adds(sql, "SELECT t.ctid");
-	if (limited)
-		add_oversize_bits(sql, v);
 	for (size_t i = 0; i < v->leaf->conf->columns; i++)
-		add_value(sql, v, i, limited);
+		add_value(sql, v, i);
 	buf_addf(sql, " FROM ONLY %s AS t", v->leaf->sql_name);
+}
+
+static void
+add_oversize(struct buf *sql, const struct leaf *leaf, size_t column)
+{
+	buf_addf(sql, "CASE WHEN pg_catalog.octet_length(x.v%zu) > %zu THEN ",
+		column, leaf->conf->policy.max_value_bytes);
+}
+
+/* Which columns are too large, as bits, since '' is a value like any other.
+ * Shifted by the server, or the 32nd would make it an int8. */
+static void
+add_oversize_bits(struct buf *sql, const struct leaf *leaf)
+{
+	buf_adds(sql, ", 0");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		if (!may_be_oversize(leaf, i))
+			continue;
+		buf_adds(sql, " + ");
+		add_oversize(sql, leaf, i);
+		buf_addf(sql, "1 << %zu ELSE 0 END", i);
+	}
+}
+
+/* Around what add_select() made: no value that is too large is sent. OFFSET 0
+ * keeps the server from making a value anew wherever it is named. */
+static void
+begin_limit(struct buf *sql, const struct leaf *leaf)
+{
+	buf_adds(sql, "SELECT x.ctid");
+	add_oversize_bits(sql, leaf);
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		bool limit = may_be_oversize(leaf, i);
+
+		buf_adds(sql, ", ");
+		if (limit) {
+			add_oversize(sql, leaf, i);
+			buf_adds(sql, "'' ELSE ");
+		}
+		buf_addf(sql, "x.v%zu%s", i, limit ? " END" : "");
+	}
+	buf_adds(sql, " FROM (");
+}
+
+static void
+end_limit(struct buf *sql)
+{
+	buf_adds(sql, " OFFSET 0) AS x");
 }
 
 /* A condition of the user's may need its indexes; ours is better off with a
@@ -136,7 +143,8 @@ sql_is_sorted(const struct sql_view *v)
 void
 sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 {
-	add_select(sql, v, true);
+	begin_limit(sql, v->leaf);
+	add_select(sql, v);
 	buf_adds(sql, " WHERE ");
 	if (range) {
 		add_range(sql, range);
@@ -146,6 +154,7 @@ sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 	sql_add_where(sql, v->leaf);
 	if (range && sql_is_sorted(v))
 		buf_adds(sql, " ORDER BY t.ctid");
+	end_limit(sql);
 }
 
 void
@@ -153,7 +162,9 @@ sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part)
 {
 	buf_adds(sql, "COPY (");
-	add_select(sql, v, part->limited);
+	if (part->limited)
+		begin_limit(sql, v->leaf);
+	add_select(sql, v);
 	if (part->sample > 0)
 		buf_addf(sql, " TABLESAMPLE SYSTEM (%g)", part->sample);
 	buf_adds(sql, " WHERE ");
@@ -162,6 +173,8 @@ sql_copy(struct buf *sql, const struct sql_view *v,
 	else
 		buf_adds(sql, "true");
 	sql_add_where(sql, v->leaf);
+	if (part->limited)
+		end_limit(sql);
 	buf_adds(sql, ") TO STDOUT (FORMAT binary)");
 }
 

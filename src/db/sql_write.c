@@ -3,34 +3,38 @@
  */
 #include "quote.h"
 #include "sql_int.h"
+#include <stdio.h>
 
-/* A new value as the type of its column: json and jsonb have no assignment
- * cast from text. Never a cast to varchar(n): that would cut silently. A jsonb
- * is one already, since add_arrays() makes it. */
-static const char *
-cast_of(enum carrier carrier)
+/* A stored value as it was read. */
+static void
+add_text(struct buf *sql, const struct leaf *leaf, size_t i)
 {
-	return carrier == CARRIER_JSON ? "::json" : "";
+	const struct leaf_column *c = &leaf->column[i];
+
+	leaf->conf->policy.format->sql_text(sql, c->ref, c->carrier);
 }
 
-/* (t.c is byte for byte what was read), under a name of the batch. The
- * column's own operators would call different values equal. */
+/* (t.c is byte for byte what was read), under a name of the batch: the text is
+ * that of the same expression. The column's own operators would call different
+ * values equal. */
 static void
 add_compare(
 	struct buf *sql, const struct sql_write *w, size_t i, const char *batch)
 {
-	const char *ref = w->leaf->column[i].ref;
-
 	buf_addf(sql, " AND (%s.n%zu IS NULL OR ", batch, i);
-	if (w->digests)
+	if (w->digests) {
 		buf_addf(sql,
 			"CASE WHEN pg_catalog.starts_with(%s.o%zu, 'sha256:')"
 			" THEN 'sha256:' || pg_catalog.encode("
-			"pg_catalog.sha256(pg_catalog.convert_to(%s::text,"
-			" 'UTF8')), 'hex') ELSE %s::text END",
-			batch, i, ref, ref);
-	else
-		buf_addf(sql, "%s::text", ref);
+			"pg_catalog.sha256(pg_catalog.convert_to(",
+			batch, i);
+		add_text(sql, w->leaf, i);
+		buf_adds(sql, ", 'UTF8')), 'hex') ELSE ");
+		add_text(sql, w->leaf, i);
+		buf_adds(sql, " END");
+	} else {
+		add_text(sql, w->leaf, i);
+	}
 	buf_addf(sql, " COLLATE \"C\" = %s.o%zu) IS TRUE", batch, i);
 }
 
@@ -82,30 +86,52 @@ add_array(struct buf *sql, size_t p, const char *type)
 	buf_addc(sql, ')');
 }
 
-/* The batch, row by row. */
+/* The arrays side by side. */
 static void
-add_batch(struct buf *sql, const struct sql_write *w, const char *name)
+add_rows(struct buf *sql, const struct sql_write *w)
 {
 	size_t p = 4;
 
 	buf_adds(sql, "ROWS FROM (");
 	add_array(sql, 1, "tid[]");
 	for (size_t i = 0; i < w->leaf->conf->columns; i++, p += arrays(w)) {
-		bool jsonb = w->leaf->column[i].carrier == CARRIER_JSONB;
-
 		buf_adds(sql, ", ");
 		add_array(sql, p, "text[]");
 		buf_adds(sql, ", ");
-		/* Cast here, a jsonb is parsed once, for SET and RETURNING. */
-		add_array(sql, p + 1, jsonb ? "text[]::jsonb[]" : "text[]");
+		add_array(sql, p + 1, "text[]");
 		if (w->marked) {
 			buf_adds(sql, ", ");
 			add_array(sql, p + 2, "int8[]");
 		}
 	}
-	buf_addf(sql, ") WITH ORDINALITY AS %s(tid", name);
+	buf_adds(sql, ") WITH ORDINALITY AS p(tid");
 	add_names(sql, w, "");
 	buf_adds(sql, ", i)");
+}
+
+/* The batch, row by row, with values as the columns have them: json and jsonb
+ * have no assignment cast from text. Never a cast to varchar(n): that would cut
+ * silently. OFFSET 0 keeps the server from making a value once for SET and once
+ * more for RETURNING. */
+static void
+add_batch(struct buf *sql, const struct sql_write *w, const char *name)
+{
+	const struct leaf *leaf = w->leaf;
+	char fresh[32];
+
+	buf_adds(sql, "(SELECT p.tid, p.i");
+	for (size_t i = 0; i < leaf->conf->columns; i++) {
+		buf_addf(sql, ", p.o%zu, ", i);
+		snprintf(fresh, sizeof(fresh), "p.n%zu", i);
+		leaf->conf->policy.format->sql_new(
+			sql, fresh, leaf->column[i].carrier);
+		buf_addf(sql, " AS n%zu", i);
+		if (w->marked)
+			buf_addf(sql, ", p.m%zu", i);
+	}
+	buf_adds(sql, " FROM ");
+	add_rows(sql, w);
+	buf_addf(sql, " OFFSET 0) AS %s", name);
 }
 
 static void
@@ -153,12 +179,14 @@ add_set(struct buf *sql, const struct leaf *leaf)
 	for (size_t i = 0; i < leaf->conf->columns; i++) {
 		buf_adds(sql, i ? ", " : " SET ");
 		quote_ident(sql, leaf->column[i].name);
-		buf_addf(sql, " = coalesce(s.n%zu%s, %s)", i,
-			cast_of(leaf->column[i].carrier), leaf->column[i].ref);
+		buf_addf(
+			sql, " = coalesce(s.n%zu, %s)", i, leaf->column[i].ref);
 	}
 }
 
-/* What is stored is what was sent: a BEFORE trigger may have changed it. */
+/* What is stored is what was sent: a BEFORE trigger may have changed it. An
+ * envelope is one member that is a string, and such jsonb are equal only if
+ * each byte is. */
 static void
 add_returning(struct buf *sql, const struct sql_write *w)
 {
@@ -175,7 +203,7 @@ add_returning(struct buf *sql, const struct sql_write *w)
 		else
 			buf_addf(sql,
 				" AND (s.n%zu IS NULL OR %s::text COLLATE"
-				" \"C\" = s.n%zu) IS TRUE",
+				" \"C\" = s.n%zu::text) IS TRUE",
 				i, c->ref, i);
 	}
 	buf_adds(sql, ") AS same");

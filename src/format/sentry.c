@@ -5,9 +5,11 @@
  *   enc:plaintext:<base64 of the bytes>
  *   enc:tink:...                          reserved, never touched
  *
- * in a text column, or as the only member of a JSON object. Whatever the
- * application can read is read here too: its b64decode skips what it does not
- * know, so a strict decoder would call readable values garbage.
+ * in a text column, or as the only member of a JSON object. Of a jsonb only the
+ * string crosses the line; no JSON text can be taken for it, since none begins
+ * with an e. Whatever the application can read is read here too: its b64decode
+ * skips what it does not know, so a strict decoder would call readable values
+ * garbage.
  */
 #include "base64.h"
 #include "format_int.h"
@@ -57,16 +59,11 @@ is_marked(const struct envelope *e)
 }
 
 static void
-sentry_parse(struct envelope *ret, struct slice stored, enum carrier carrier,
-	struct format_scratch *s)
+parse_json(struct envelope *ret, struct slice stored, struct format_scratch *s)
 {
 	struct slice string;
 	enum member_result found;
 
-	if (carrier == CARRIER_TEXT) {
-		parse_string(ret, stored);
-		return;
-	}
 	found = json_only_member(&string, stored, MEMBER, &s->string);
 	if (found == MEMBER_NONE) { /* a raw JSON value, perhaps foreign */
 		*ret = (struct envelope){.kind = ENVELOPE_RAW};
@@ -84,6 +81,19 @@ sentry_parse(struct envelope *ret, struct slice stored, enum carrier carrier,
 		ret->lossy = found == MEMBER_TWICE;
 }
 
+/* A jsonb that is a sealed envelope comes as the string in it, all else as its
+ * own text. */
+static void
+sentry_parse(struct envelope *ret, struct slice text, enum carrier carrier,
+	struct format_scratch *s)
+{
+	if (carrier == CARRIER_TEXT ||
+		(carrier == CARRIER_JSONB && slice_starts(text, ANY_MARK)))
+		parse_string(ret, text);
+	else
+		parse_json(ret, text, s);
+}
+
 /* A writer whose decryption failed got the envelope itself as the value. From
  * a JSON column that is the object, or only the string inside it. */
 static void
@@ -92,9 +102,12 @@ sentry_parse_inner(struct envelope *ret, struct slice plain,
 {
 	struct slice string;
 
-	sentry_parse(ret, plain, carrier, s);
-	if (carrier != CARRIER_TEXT && !is_marked(ret) &&
-		json_only_string(&string, plain, &s->string))
+	if (carrier == CARRIER_TEXT) {
+		parse_string(ret, plain);
+		return;
+	}
+	parse_json(ret, plain, s);
+	if (!is_marked(ret) && json_only_string(&string, plain, &s->string))
 		parse_string(ret, string);
 }
 
@@ -280,7 +293,7 @@ static void
 add_key_id(struct buf *ret, const char *id, enum carrier carrier)
 {
 	for (; *id; id++) {
-		if (carrier != CARRIER_TEXT && (*id == '"' || *id == '\\'))
+		if (carrier == CARRIER_JSON && (*id == '"' || *id == '\\'))
 			buf_addc(ret, '\\');
 		buf_addc(ret, *id);
 	}
@@ -291,7 +304,7 @@ sentry_seal(struct buf *ret, const struct sealing *x, struct fernet *f,
 	const struct keyring *ring, struct format_scratch *s)
 {
 	size_t size = FERNET_SEALED_SIZE(x->plain.len);
-	bool json = x->carrier != CARRIER_TEXT;
+	bool json = x->carrier == CARRIER_JSON;
 	unsigned char *room;
 
 	buf_reset(&s->token);
@@ -316,14 +329,16 @@ static void
 sentry_mark(struct buf *ret, struct slice plain, enum carrier carrier)
 {
 	buf_reset(ret);
-	buf_adds(ret, carrier == CARRIER_TEXT ? "" : JSON_HEAD);
+	buf_adds(ret, carrier == CARRIER_JSON ? JSON_HEAD : "");
 	buf_adds(ret, PLAINTEXT_MARK);
 	spelling_encode(ret, plain, BASE64_STD);
-	buf_adds(ret, carrier == CARRIER_TEXT ? "" : JSON_TAIL);
+	buf_adds(ret, carrier == CARRIER_JSON ? JSON_TAIL : "");
 }
 
 const struct format format_sentry = {
 	.name = "sentry",
+	.sql_text = sentry_sql_text,
+	.sql_new = sentry_sql_new,
 	.sql_current = sentry_sql_current,
 	.sql_label = sentry_sql_label,
 	.sql_candidate = sentry_sql_candidate,

@@ -6,6 +6,7 @@
 
 #include "format.h"
 
+#define ANY_MARK "enc:"
 #define FERNET_MARK "enc:fernet:"
 #define PLAINTEXT_MARK "enc:plaintext:"
 #define TINK_MARK "enc:tink:"
@@ -14,6 +15,8 @@
 #define JSON_HEAD "{\"" MEMBER "\": \""
 #define JSON_TAIL "\"}"
 
+void sentry_sql_text(struct buf *sql, const char *column, enum carrier carrier);
+void sentry_sql_new(struct buf *sql, const char *text, enum carrier carrier);
 void sentry_sql_current(struct buf *sql, const char *column,
 	enum carrier carrier, const char *key_id);
 void sentry_sql_label(

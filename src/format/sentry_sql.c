@@ -41,18 +41,63 @@ json_current(struct buf *sql, const char *column, const char *prefix)
 	buf_done(&head);
 }
 
+/* Is the object's only member ours, and its string begins so? NULL and false
+ * both mean no. Only of an object a member can be taken away; what is none has
+ * no member by that name, and is not asked. No number, array or object prints
+ * as a prefix of ours, so what begins so is a string. */
+static void
+add_jsonb_begins(struct buf *sql, const char *column, const char *prefix)
+{
+	buf_addf(sql,
+		"CASE WHEN pg_catalog.starts_with(%s ->> '" MEMBER "'::text, ",
+		column);
+	quote_literal(sql, prefix);
+	buf_addf(sql, ") THEN %s - '" MEMBER "'::text = '{}'::jsonb END",
+		column);
+}
+
 static void
 jsonb_current(struct buf *sql, const char *column, const char *prefix)
 {
-	buf_addf(sql,
-		"CASE WHEN %s IS NULL THEN NULL ELSE "
-		"coalesce(pg_catalog.starts_with(%s ->> '" MEMBER "'::text, ",
+	buf_addf(sql, "CASE WHEN %s IS NOT NULL THEN coalesce(", column);
+	add_jsonb_begins(sql, column, prefix);
+	buf_adds(sql, ", false) END");
+}
+
+/* To take a string out of a jsonb is a copy; to print the whole goes through
+ * it character by character. */
+void
+sentry_sql_text(struct buf *sql, const char *column, enum carrier carrier)
+{
+	if (carrier != CARRIER_JSONB) {
+		buf_addf(sql, "%s::text", column);
+		return;
+	}
+	buf_adds(sql, "CASE WHEN ");
+	add_jsonb_begins(sql, column, FERNET_MARK);
+	buf_addf(sql, " THEN %s ->> '" MEMBER "'::text ELSE %s::text END",
 		column, column);
-	quote_literal(sql, prefix);
-	buf_addf(sql,
-		"), false) AND pg_catalog.jsonb_build_object('" MEMBER
-		"', %s -> '" MEMBER "'::text) = %s END",
-		column, column);
+}
+
+/* Parsing would look at each character, and jsonb_build_object() looks up the
+ * types of its arguments for each row. */
+void
+sentry_sql_new(struct buf *sql, const char *text, enum carrier carrier)
+{
+	switch (carrier) {
+	case CARRIER_TEXT:
+		buf_adds(sql, text);
+		break;
+	case CARRIER_JSON:
+		buf_addf(sql, "%s::json", text);
+		break;
+	case CARRIER_JSONB:
+		buf_addf(sql,
+			"CASE WHEN %s IS NOT NULL THEN pg_catalog.jsonb_object("
+			"ARRAY['" MEMBER "'::text, %s]) END",
+			text, text);
+		break;
+	}
 }
 
 void

@@ -45,6 +45,11 @@ MUTANTS = {
         "\t\tquote_literal(sql, \"enc:fernet:\");\n"
         "\t\tbuf_addc(sql, ')');",
         "torture/test_proxy.py", "Slow"),
+    "an object with another member is taken for an envelope": (
+        "src/format/sentry_sql.c",
+        "THEN %s - '\" MEMBER \"'::text = '{}'::jsonb END",
+        "THEN %s IS NOT NULL END",
+        "db/test_rotate_jsonb.py", "meanwhile_is_kept"),
     "an error of a read is the end of the table": (
         "src/db/pg_flush.c",
         "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn rc;\n",

@@ -108,6 +108,27 @@ json_has_an_envelope_only_as_its_one_member(void **state)
 	assert_true(b->e.lossy);
 }
 
+/* As the server sends it; no JSON text begins like that. */
+static void
+the_string_alone_is_an_envelope_in_a_jsonb_only(void **state)
+{
+	struct bench *b = *state;
+	const struct format *f = format_find("sentry");
+	struct slice string = slice_str("enc:fernet:k:b");
+
+	assert_parses(b, CARRIER_JSONB, "enc:fernet:k:b", ENVELOPE_SEALED);
+	assert_is(b->e.key_id, "k");
+	assert_is(b->e.body, "b");
+	assert_parses(
+		b, CARRIER_JSONB, "enc:plaintext:YQ==", ENVELOPE_PLAINTEXT);
+	assert_parses(b, CARRIER_JSONB, "enc:fernet:k", ENVELOPE_MALFORMED);
+	assert_parses(b, CARRIER_JSONB, "\"enc:fernet:k:b\"", ENVELOPE_FOREIGN);
+	assert_parses(b, CARRIER_JSON, "enc:fernet:k:b", ENVELOPE_FOREIGN);
+	/* A plaintext never came from the server. */
+	f->parse_inner(&b->e, string, CARRIER_JSONB, &b->scratch);
+	assert_int_equal(b->e.kind, ENVELOPE_FOREIGN);
+}
+
 static void
 inside_a_plaintext_a_json_string_is_an_envelope_too(void **state)
 {
@@ -128,7 +149,7 @@ inside_a_plaintext_a_json_string_is_an_envelope_too(void **state)
 }
 
 static void
-a_key_id_with_quotes_is_escaped_in_json_alone(void **state)
+a_key_id_with_quotes_is_escaped_where_it_is_put_into_json(void **state)
 {
 	struct bench *b = *state;
 	const struct format *format = format_find("sentry");
@@ -144,10 +165,15 @@ a_key_id_with_quotes_is_escaped_in_json_alone(void **state)
 	assert_int_equal(fernet_new(&f, &ring, &err), 0);
 	assert_int_equal(format->seal(&out, &x, f, &ring, &b->scratch), 0);
 	assert_true(slice_starts(buf_slice(&out), "enc:fernet:a\"\\b:Z0FBQUF"));
-	x.carrier = CARRIER_JSONB;
+	x.carrier = CARRIER_JSON;
 	assert_int_equal(format->seal(&out, &x, f, &ring, &b->scratch), 0);
 	assert_true(slice_starts(
 		buf_slice(&out), HEAD "enc:fernet:a\\\"\\\\b:Z0FBQUF"));
+	format->parse(&b->e, buf_slice(&out), CARRIER_JSON, &b->scratch);
+	assert_is(b->e.key_id, "a\"\\b");
+	x.carrier = CARRIER_JSONB; /* the string alone: the server escapes */
+	assert_int_equal(format->seal(&out, &x, f, &ring, &b->scratch), 0);
+	assert_true(slice_starts(buf_slice(&out), "enc:fernet:a\"\\b:Z0FBQUF"));
 	format->parse(&b->e, buf_slice(&out), CARRIER_JSONB, &b->scratch);
 	assert_is(b->e.key_id, "a\"\\b");
 	buf_done(&out);
@@ -199,7 +225,8 @@ json_is_recognised_by_our_own_spelling_and_jsonb_by_its_member(void **state)
 	assert_non_null(strstr(sql, "'enc:fernet:k:'"));
 	assert_non_null(
 		strstr(sql, "->> 'sentry_encrypted_field_value'::text"));
-	assert_non_null(strstr(sql, "CASE WHEN t.\"c\" IS NULL THEN NULL"));
+	assert_non_null(strstr(sql, "CASE WHEN t.\"c\" IS NOT NULL THEN"));
+	assert_non_null(strstr(sql, "= '{}'::jsonb"));
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -211,8 +238,9 @@ main(void)
 		TEST(only_the_first_colon_behind_the_marker_splits),
 		TEST(each_marker_has_its_kind_and_nearly_one_is_none),
 		TEST(json_has_an_envelope_only_as_its_one_member),
+		TEST(the_string_alone_is_an_envelope_in_a_jsonb_only),
 		TEST(inside_a_plaintext_a_json_string_is_an_envelope_too),
-		TEST(a_key_id_with_quotes_is_escaped_in_json_alone),
+		TEST(a_key_id_with_quotes_is_escaped_where_it_is_put_into_json),
 		TEST(the_server_recognises_a_text_by_its_label),
 		TEST(json_is_recognised_by_our_own_spelling_and_jsonb_by_its_member),
 	};

@@ -8,6 +8,12 @@ static const char *const three[] = {"a", "b", "c"};
 #define CURRENT                                                \
 	"pg_catalog.starts_with(t.\"c\"::text COLLATE \"C\", " \
 	"'enc:fernet:k2:')"
+#define MEMBER "sentry_encrypted_field_value"
+#define JSONB_TEXT                                                            \
+	"CASE WHEN CASE WHEN pg_catalog.starts_with(t.\"c\" ->> '" MEMBER     \
+	"'::text, 'enc:fernet:') THEN t.\"c\" - '" MEMBER                     \
+	"'::text = '{}'::jsonb END THEN t.\"c\" ->> '" MEMBER "'::text ELSE " \
+	"t.\"c\"::text END"
 #define WINDOW "t.ctid >= (SELECT $2::tid) AND t.ctid < (SELECT $3::tid)"
 #define JOINED "pg_catalog.tidlarger(t.ctid, '(0,0)'::tid) = s.tid"
 #define RANGE "t.ctid >= '(3,0)'::tid AND t.ctid < '(7,2)'::tid"
@@ -20,11 +26,12 @@ a_window_reads_the_values_that_are_not_current_yet(void **state)
 	scene_columns(s, one, 1);
 	sql_read(&s->sql, &s->view, &s->range);
 	assert_string_equal(buf_str(&s->sql),
-		"SELECT t.ctid, 0 + CASE WHEN pg_catalog.octet_length("
-		"t.\"c\"::text) > 1000 THEN 1 << 0 ELSE 0 END, CASE WHEN "
-		"pg_catalog.octet_length(t.\"c\"::text) > 1000 THEN '' ELSE "
-		"t.\"c\"::text END FROM ONLY \"s\".\"T\" AS t WHERE " RANGE
-		" AND (NOT " CURRENT ")");
+		"SELECT x.ctid, 0 + CASE WHEN pg_catalog.octet_length(x.v0) "
+		"> 1000 THEN 1 << 0 ELSE 0 END, CASE WHEN "
+		"pg_catalog.octet_length(x.v0) > 1000 THEN '' ELSE x.v0 END "
+		"FROM (SELECT t.ctid, t.\"c\"::text AS v0 FROM ONLY "
+		"\"s\".\"T\" AS t WHERE " RANGE " AND (NOT " CURRENT
+		") OFFSET 0) AS x");
 }
 
 static void
@@ -62,19 +69,35 @@ a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent(void **state)
 	sql_read(&s->sql, &s->view, &s->range);
 	assert_has(s, "(NOT pg_catalog.starts_with(t.\"a\"::text");
 	assert_has(s, " OR NOT (pg_catalog.starts_with(t.\"b\"::text");
-	assert_has(s, " OR NOT CASE WHEN t.\"c\" IS NULL");
+	assert_has(s, " OR NOT CASE WHEN t.\"c\" IS NOT NULL");
 	assert_has(s,
-		"CASE WHEN pg_catalog.starts_with(t.\"a\"::text COLLATE \"C\", "
-		"'enc:fernet:k2:') THEN NULL WHEN");
+		", CASE WHEN NOT pg_catalog.starts_with(t.\"a\"::text COLLATE "
+		"\"C\", 'enc:fernet:k2:') THEN t.\"a\"::text END AS v0");
 	/* octet_length() would detoast a json; not asked where none can be. */
-	assert_lacks(s, "pg_catalog.octet_length(t.\"b\"");
+	assert_lacks(s, "pg_catalog.octet_length(x.v1");
 	buf_reset(&s->sql);
 	s->leaf.may_toast = true;
 	sql_read(&s->sql, &s->view, NULL);
-	assert_has(s, "pg_catalog.octet_length(t.\"b\"::text) > 1000 AND NOT "
-		      "(pg_catalog.s");
-	assert_has(s,
-		"pg_catalog.octet_length(t.\"c\"::text) > 1000 AND NOT CASE");
+	assert_has(s, "pg_catalog.octet_length(x.v1) > 1000 THEN 1 << 1");
+	assert_has(s, "pg_catalog.octet_length(x.v2) > 1000 THEN 1 << 2");
+	assert_has(s, "(x.v2) > 1000 THEN '' ELSE x.v2 END FROM (");
+}
+
+/* Each look at it through ::text would print it once more. */
+static void
+a_jsonb_is_printed_at_most_once_when_it_is_read(void **state)
+{
+	struct scene *s = *state;
+	const char *first;
+
+	scene_columns(s, three, 3);
+	s->leaf.toasted = true;
+	sql_read(&s->sql, &s->view, NULL);
+	first = strstr(buf_str(&s->sql), "t.\"c\"::text");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "t.\"c\"::text"));
+	assert_has(s, "t.\"c\"::text END END AS v2 FROM ONLY");
+	assert_has(s, " OFFSET 0) AS x");
 }
 
 static void
@@ -122,15 +145,16 @@ copying_reads_every_row_of_its_part(void **state)
 	scene_columns(s, one, 1);
 	s->view.everything = true;
 	sql_copy(&s->sql, &s->view, &part);
-	assert_has(s, "COPY (SELECT t.ctid, t.\"c\"::text FROM");
+	assert_has(s, "COPY (SELECT t.ctid, t.\"c\"::text AS v0 FROM");
 	assert_has(s, " FROM ONLY \"s\".\"T\" AS t WHERE " RANGE
 		      ") TO STDOUT (FORMAT binary)");
 	assert_lacks(s, "starts_with");
 	buf_reset(&s->sql);
 	part = (struct copy_range){.sample = 2.5, .limited = true};
 	sql_copy(&s->sql, &s->view, &part);
-	assert_has(s, "COPY (SELECT t.ctid, 0 + CASE");
-	assert_has(s, "AS t TABLESAMPLE SYSTEM (2.5) WHERE true) TO STDOUT");
+	assert_has(s, "COPY (SELECT x.ctid, 0 + CASE");
+	assert_has(s, "AS t TABLESAMPLE SYSTEM (2.5) WHERE true OFFSET 0) AS x)"
+		      " TO STDOUT");
 }
 
 static void
@@ -160,7 +184,8 @@ a_write_compares_bytes_and_sets_nothing_but_the_values(void **state)
 	scene_columns(s, one, 1);
 	sql_write(&s->sql, &s->write);
 	assert_has(s, "u AS (UPDATE ONLY \"s\".\"T\" AS t SET \"c\" = "
-		      "coalesce(s.n0, t.\"c\") FROM ROWS FROM (");
+		      "coalesce(s.n0, t.\"c\") FROM (SELECT p.tid, p.i, p.o0,"
+		      " p.n0 AS n0 FROM ROWS FROM (");
 	assert_has(s, " WHERE " JOINED " AND " WINDOW
 		      " AND (s.n0 IS NULL OR t.\"c\"::text COLLATE \"C\" = "
 		      "s.o0) IS TRUE RETURNING s.i");
@@ -182,14 +207,20 @@ every_column_is_compared_cast_and_checked_as_its_type_needs(void **state)
 
 	scene_columns(s, three, 3);
 	sql_write(&s->sql, &s->write);
-	assert_has(s, "\"b\" = coalesce(s.n1::json, t.\"b\")");
+	assert_has(s, "\"b\" = coalesce(s.n1, t.\"b\")");
 	assert_has(s, "\"c\" = coalesce(s.n2, t.\"c\")");
+	assert_has(s, ", p.o1, p.n1::json AS n1, p.o2, CASE WHEN p.n2 IS NOT "
+		      "NULL THEN pg_catalog.jsonb_object(ARRAY['" MEMBER
+		      "'::text, p.n2]) END AS n2 FROM ROWS FROM (");
+	assert_has(s, " OFFSET 0) AS s WHERE ");
 	assert_has(s, "(s.n0 IS NULL OR t.\"a\"::text COLLATE \"C\" = s.o0)");
 	assert_has(s, "(s.n1 IS NULL OR t.\"b\"::text COLLATE \"C\" = s.o1)");
-	assert_has(s, "(s.n2 IS NULL OR t.\"c\"::text COLLATE \"C\" = s.o2)");
+	assert_has(s, "(s.n2 IS NULL OR " JSONB_TEXT " COLLATE \"C\" = s.o2)");
+	assert_has(s, "(s.n1 IS NULL OR t.\"b\"::text COLLATE \"C\" = "
+		      "s.n1::text) IS TRUE");
 	assert_has(s, "(s.n2 IS NULL OR t.\"c\" = s.n2) IS TRUE");
 	assert_has(s, "unnest((SELECT $8::text[])), "
-		      "pg_catalog.unnest((SELECT $9::text[]::jsonb[]))");
+		      "pg_catalog.unnest((SELECT $9::text[]))");
 	assert_has(s, "greatest(c.pos, $10)");
 	assert_lacks(s, "varchar");
 }
@@ -222,6 +253,20 @@ plaintext_is_compared_by_its_digest(void **state)
 		      "'sha256:' || pg_catalog.encode(pg_catalog.sha256("
 		      "pg_catalog.convert_to(t.\"c\"::text, 'UTF8')), 'hex') "
 		      "ELSE t.\"c\"::text END COLLATE \"C\" = s.o0");
+}
+
+/* No text of one can be that of the other: see test_sentry. */
+static void
+a_jsonb_in_the_clear_is_compared_by_the_digest_of_what_was_read(void **state)
+{
+	struct scene *s = *state;
+
+	scene_columns(s, three, 3);
+	s->write.digests = true;
+	sql_write(&s->sql, &s->write);
+	assert_has(s, "sha256(pg_catalog.convert_to(" JSONB_TEXT
+		      ", 'UTF8')), 'hex') ELSE " JSONB_TEXT
+		      " END COLLATE \"C\" = s.o2");
 }
 
 static void
@@ -308,6 +353,7 @@ main(void)
 		WITH_SCENE(the_way_back_filters_what_is_marked),
 		WITH_SCENE(
 			a_row_is_read_if_any_column_is_not_current_and_only_those_are_sent),
+		WITH_SCENE(a_jsonb_is_printed_at_most_once_when_it_is_read),
 		WITH_SCENE(
 			the_configured_condition_holds_in_every_reading_statement),
 		WITH_SCENE(copying_reads_every_row_of_its_part),
@@ -320,6 +366,8 @@ main(void)
 			every_column_is_compared_cast_and_checked_as_its_type_needs),
 		WITH_SCENE(marks_shift_the_parameters_and_are_counted),
 		WITH_SCENE(plaintext_is_compared_by_its_digest),
+		WITH_SCENE(
+			a_jsonb_in_the_clear_is_compared_by_the_digest_of_what_was_read),
 		WITH_SCENE(a_careful_write_locks_what_it_can_have_at_once),
 		WITH_SCENE(a_canary_touches_no_state),
 		WITH_SCENE(odd_names_are_quoted_wherever_they_stand),

@@ -44,7 +44,7 @@ class Base(Scene):
 class LiveValues(Base):
     """Between the program's read and its write, the application acts; and
     what it leaves is in the very place of what was read."""
-    ROWS = 24  # one page, and a batch is two or three of them
+    ROWS = 24  # one page, and a batch is two of them
 
     def race(self, change):
         """While the program is frozen, each row that it has read and not yet
@@ -55,7 +55,7 @@ class LiveValues(Base):
         self.sql("CREATE TRIGGER slow BEFORE UPDATE ON t FOR EACH ROW"
                  " EXECUTE FUNCTION slow()")
         read = dict(self.sql("SELECT id, ctid::text FROM t"))
-        self.tool.sections["rotate"] = {"workers": 1, "batch_rows": 3}
+        self.tool.sections["rotate"] = {"workers": 1, "batch_rows": 2}
         run = self.start()
         self.until(lambda: self.written(read) or not run.running(),
                    "the first batch is written")

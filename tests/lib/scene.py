@@ -94,10 +94,10 @@ class Scene(unittest.TestCase):
 
     def freeze(self, run, among_others=False):
         """Stops it between two transactions: one that it left open would be
-        waited for, and rightly."""
+        waited for, and rightly. What it has sent already is still done."""
         for _ in range(100):
             run.send(signal.SIGSTOP)
-            for _ in range(20):
+            for _ in range(100):
                 if self.sessions_are("idle", run if among_others else None):
                     return
                 time.sleep(0.01)

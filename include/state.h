@@ -22,6 +22,7 @@ struct state {
 	const char *schema; /* a quoted identifier */
 	int64_t run;
 	int64_t worker;
+	int64_t opener; /* who stands for this process until a worker does */
 	bool paused; /* somebody wants the run to pause; the owner clears it */
 };
 
@@ -58,7 +59,10 @@ struct run_spec {
 /* Joins the open run with this target or begins one, superseding dead runs
  * over the same leaves. ERR_USAGE while another target's run is alive,
  * ERR_KEYS when a key id stands for another key than it did, ERR_STOPPED for
- * no_join. Sets s->run; *joined tells which. */
+ * no_join. Sets s->run and s->opener; *joined tells which. From then on the run
+ * is alive, as long as s->pg is, or until a worker has taken the opener's
+ * place.
+ */
 int state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	struct err *err) MUST_CHECK;
 
@@ -68,8 +72,9 @@ int state_clock(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
 /* The same when the run began. */
 int state_run_start(uint64_t *ret, struct state *s, struct err *err) MUST_CHECK;
 
-/* Registers this connection as a worker of the run; sets s->worker. Behind a
- * pooler it stays the worker that it was, if it was one. */
+/* Registers this connection as a worker of the run, in place of s->opener if
+ * that is still there; sets s->worker. Behind a pooler it stays the worker that
+ * it was, if it was one. */
 int state_register(struct state *s, const struct run_spec *spec,
 	struct err *err) MUST_CHECK;
 

@@ -254,6 +254,21 @@ insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
 	return 0;
 }
 
+/* Workers have connections of their own, and register when they have them:
+ * who opens a run has a row too, or somebody who starts in the same second
+ * would find a run that nobody works on. */
+static int
+stand_in(struct state *s, const struct run_spec *spec, struct err *err)
+{
+	int rc;
+
+	s->opener = s->worker = 0;
+	rc = state_register(s, spec, err);
+	s->opener = s->worker;
+	s->worker = 0;
+	return rc;
+}
+
 int
 state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 	struct err *err)
@@ -274,7 +289,8 @@ state_open_run(struct state *s, const struct run_spec *spec, bool *joined,
 		     : insert_run(s, spec, buf_str(&keys), err)) < 0)
 		goto out;
 	if ((*joined && start_anew(s, err) < 0) ||
-		insert_leaves(s, spec->catalog, err) < 0)
+		insert_leaves(s, spec->catalog, err) < 0 ||
+		stand_in(s, spec, err) < 0)
 		goto out;
 	rc = state_exec(s, "COMMIT", NULL, err);
 out:
@@ -329,7 +345,9 @@ register_pooled(struct state *s, const struct run_spec *spec, struct err *err)
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
 	pg_arg_int(&args, POOLED_LEASE_SECONDS);
+	pg_arg_int(&args, s->opener);
 	return state_query_int(&s->worker, s,
+		"WITH opener AS (DELETE FROM @.worker WHERE id = $6) "
 		"INSERT INTO @.worker (run_id, os_user, host, os_pid,"
 		" alive_until) VALUES ($1, $2, $3, $4,"
 		" pg_catalog.clock_timestamp() +"
@@ -366,7 +384,9 @@ state_register(struct state *s, const struct run_spec *spec, struct err *err)
 	pg_arg_text(&args, spec->os_user);
 	pg_arg_text(&args, spec->host);
 	pg_arg_int(&args, spec->os_pid);
+	pg_arg_int(&args, s->opener);
 	return state_query_int(&s->worker, s,
+		"WITH opener AS (DELETE FROM @.worker WHERE id = $5) "
 		"INSERT INTO @.worker (run_id, db_role, os_user, host,"
 		" os_pid, backend_pid, backend_start)"
 		" SELECT $1, session_user, $2, $3, $4, a.pid,"

@@ -38,6 +38,7 @@ struct engine {
 	struct pass_options pass;
 	struct judge_options judge;
 	int64_t run;
+	int64_t opener; /* until the first worker registers */
 	int64_t lock_ms, statement_ms;
 
 	struct throttle throttle; /* locks by itself */

@@ -245,6 +245,7 @@ begin_run(
 		state_run_start(&e->judge.run_start, s, err) < 0)
 		goto out;
 	e->run = ret->run = s->run;
+	e->opener = s->opener;
 	for (size_t i = 0; i < e->catalog.leaves; i++) {
 		if (!has_work[i] && engine_selects(e, &e->catalog.leaf[i]) &&
 			state_settle(s, e->catalog.leaf[i].oid, err) < 0)
@@ -269,6 +270,7 @@ relist(struct engine *e, struct state *s, struct err *err)
 		return -1;
 	/* Another one, where somebody else has finished ours meanwhile. */
 	e->run = s->run;
+	e->opener = s->opener;
 	return 0;
 }
 

@@ -18,8 +18,10 @@
 int
 worker_init(struct worker *w, struct engine *e, struct err *err)
 {
-	*w = (struct worker){
-		.e = e, .state = {.schema = e->schema, .run = e->run}};
+	*w = (struct worker){.e = e,
+		.state = {.schema = e->schema,
+			.run = e->run,
+			.opener = e->opener}};
 	pthread_mutex_init(&w->mutex, NULL);
 	for (size_t i = 0; i < ROTATION; i++)
 		window_init(&w->window[i], &w->bytes);

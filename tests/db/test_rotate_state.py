@@ -2,6 +2,7 @@
 import re
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lib import zoo  # noqa: E402
-from lib.pgrekey import scaled  # noqa: E402
+from lib.pgrekey import Tool, scaled  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 
@@ -284,6 +285,38 @@ class Meetings(Base):
         self.assertIn("k2025", result.err)
         self.assertExit(0, run.finish())
         self.assertRight(before, self.look())
+
+    def at_once(self, tools, *arguments):
+        """The exit statuses of runs that start in the same moment, none of
+        which can be over before all have begun."""
+        with self.connect(autocommit=False) as other:
+            other.cursor().execute("SELECT FROM t WHERE id = 7 FOR UPDATE")
+            runs = [tool.start_rotate(*arguments) for tool in tools]
+            for run in runs:
+                self.addCleanup(lambda run=run: run.running() and run.kill())
+            self.until(lambda: sum(run.running() for run in runs) <= 1,
+                       "one is left")
+            other.rollback()
+        return sorted(run.finish().status for run in runs)
+
+    def test_of_those_that_start_at_once_one_works_and_no_other_joins(self):
+        before = self.look()
+        self.assertEqual(self.at_once([self.tool] * 4, "--no-join"),
+                         [0, 5, 5, 5])
+        self.assertRight(before, self.look())
+
+    def test_of_two_primaries_that_start_at_once_one_is_refused(self):
+        """Whoever comes first: the other one does not take its run away."""
+        ring = self.ring.with_primary("k2026").with_primary("k2027")
+        tools = []
+        for primary in ("k2026", "k2027"):
+            folder = tempfile.TemporaryDirectory()
+            self.addCleanup(folder.cleanup)
+            tools.append(Tool(self.cluster, self.database,
+                              ring.with_primary(primary), folder.name))
+            tools[-1].configure(t={"columns": "secret"})
+        self.assertEqual(self.at_once(tools), [0, 2])
+        self.assertEqual(self.value("SELECT count(*) FROM pgrekey.run"), 1)
 
     def test_another_primary_supersedes_a_dead_run(self):
         before = self.look()

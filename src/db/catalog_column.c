@@ -88,6 +88,19 @@ name_column(struct leaf_column *c, const char *name)
 	buf_done(&ref);
 }
 
+/* A jsonb is worked on by operators, and of a domain over it somebody else may
+ * have made some that fit better. */
+static void
+name_type(struct leaf_column *c)
+{
+	char *plain = c->ref;
+
+	if (c->carrier != CARRIER_JSONB)
+		return;
+	c->ref = xasprintf("%s::jsonb", plain);
+	free(plain);
+}
+
 static int
 fill_column(struct leaf *leaf, size_t i, const struct pg_result *r,
 	struct loader *load, struct err *err)
@@ -113,6 +126,8 @@ fill_column(struct leaf *leaf, size_t i, const struct pg_result *r,
 			    "or jsonb",
 			    err) < 0)
 			return -1;
+	} else {
+		name_type(c);
 	}
 	/* The typmod of a character type is its length and four. */
 	if (c->carrier == CARRIER_TEXT && pg_int(r, 0, C_TYPMOD) > 4)

@@ -38,8 +38,11 @@ class Strangers(Scene):
         self.tool.configure(
             rotate={"max_rows_per_second": "10000",
                     "throttle_query": "SELECT false"},
-            t={"columns": "secret, short, j, b"}, p={"columns": "secret"})
+            t={"columns": "secret, short, j, b, d"}, p={"columns": "secret"})
         hostile.invite(self.admin.cursor(), self.database)
+        self.sql(f"ALTER TABLE t ADD d {hostile.DOMAIN};"
+                 " ALTER TABLE t DISABLE TRIGGER keep; UPDATE t SET d = b;"
+                 " ALTER TABLE t ENABLE TRIGGER keep")
 
     def rotate_past_a_locked_row(self):
         holder = self.connect(autocommit=False)

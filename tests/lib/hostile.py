@@ -9,7 +9,9 @@ log tells which of them a statement would have called.
 """
 import re
 
-TYPES = ("bool", '"char"', "name", "int2", "int4", "int8", "numeric", "float4",
+# A domain is a type of its own, which a column may have.
+DOMAIN = "strange"
+TYPES = (DOMAIN, "bool", '"char"', "name", "int2", "int4", "int8", "numeric", "float4",
          "float8", "oid", "regclass", "xid", "xid8", "pg_lsn", "tid", "text",
          "timestamptz", "interval", "json", "jsonb", "text[]", "name[]",
          "int2[]", "int4[]", "int8[]", "oid[]")
@@ -22,6 +24,7 @@ TEXTS = ("starts_with", "strpos", "substr", "split_part")
 
 
 def statements():
+    yield f"CREATE DOMAIN {DOMAIN} AS jsonb"
     for left in TYPES:
         yield (f"CREATE FUNCTION hostile({left}) RETURNS {left}"
                " LANGUAGE plpgsql AS 'BEGIN END'")

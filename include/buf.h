@@ -27,7 +27,8 @@ void buf_init_secret(struct buf *b, size_t max);
 void buf_done(struct buf *b);  /* frees; zero-initialised is fine */
 void buf_reset(struct buf *b); /* empty again, memory kept */
 /* Takes so much memory at once: growing in steps has old and new side by
- * side for a moment. What is never written costs nothing. */
+ * side for a moment. What is never written costs nothing, but counts where
+ * memory is locked or promised to nobody twice. */
 void buf_hold(struct buf *b, size_t room);
 void buf_cut(struct buf *b, size_t len); /* drops what is behind len */
 

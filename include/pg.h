@@ -169,8 +169,9 @@ int pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 int pg_receive(struct pg_result **ret, struct pg *pg,
 	const struct pg_step *step, size_t count, size_t keep,
 	struct err *err) MUST_CHECK;
-/* Both at once, while nothing else is under way: rows go to the steps that want
- * them. After a failure everything is rolled back. */
+/* Both at once, while nothing else is under way, for steps that do not come
+ * again: rows go to those that want them. After a failure everything is rolled
+ * back. */
 int pg_flush(struct pg *pg, const struct pg_step *step, size_t count,
 	struct err *err) MUST_CHECK;
 /* Something was sent, and not everything was received. */
@@ -193,7 +194,7 @@ int pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
 /* -- what to do about a failure -------------------------------------------- */
 
 enum pg_class {
-	PG_CLASS_RETRY, /* serialization, deadlock: the same again */
+	PG_CLASS_RETRY, /* serialization, deadlock, memory: the same again */
 	PG_CLASS_LOCK,  /* a lock or time limit of ours ran out */
 	PG_CLASS_DATA,  /* a row does not fit: halve down to it */
 	PG_CLASS_FENCE, /* division by zero: perhaps our epoch fence */

@@ -12,6 +12,7 @@
 struct pg_flush {
 	bool drops;    /* what the server kept */
 	bool prepares; /* what it is to keep */
+	bool synced;   /* was sent to its end */
 };
 
 struct pg {

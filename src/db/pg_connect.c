@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /* A refusal within this time costs nobody anything to hear twice. */
-#define FAR_US 500
 #define PROMPT_MS 1000
+#define FAR_US 500
 
 static void
 drop_notice(void *ctx, const PGresult *r)

@@ -30,16 +30,13 @@ static int
 send_kept(struct pg *pg, struct pg_flush *f, const struct pg_step *step)
 {
 	const struct pg_args *a = step->args;
-	const char *there = pg->coming ? pg->coming : pg->kept;
 
-	if (!there || strcmp(there, step->sql) != 0) {
-		/* Which of them would be kept is not known before the flush
-		 * under way is over. */
-		if (pg->coming)
-			return pg_send_one(pg, step->sql, a, 0);
-		if (!prepare(pg, f, step))
-			return 0;
-	}
+	/* What is kept is not known before the flush under way is over. */
+	if (pg->coming)
+		return pg_send_one(pg, step->sql, a, 0);
+	if ((!pg->kept || strcmp(pg->kept, step->sql) != 0) &&
+		!prepare(pg, f, step))
+		return 0;
 	return PQsendQueryPrepared(
 		pg->conn, KEPT_AS, a->count, a->value, a->len, a->binary, 0);
 }
@@ -73,6 +70,7 @@ pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 	}
 	if (!PQpipelineSync(pg->conn))
 		return pg_fail_lost(pg, err);
+	f->synced = true;
 	return 0;
 }
 
@@ -97,19 +95,34 @@ end_flush(struct pg *pg)
 	pg_heard(pg);
 }
 
+/* Up to the end of the oldest flush, which is over then. A single statement
+ * that is a transaction by itself may fail as late as here. */
+static int
+conclude(struct pg *pg, int rc, struct err *err)
+{
+	bool synced = !pg->flush[0].synced;
+	PGresult *r;
+
+	while (!synced && !pg_lost(pg)) {
+		r = PQgetResult(pg->conn);
+		synced = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
+		if (r && !synced && !pg_is_good(r) && rc == 0)
+			rc = pg_fail_result(pg, r, false, err);
+		PQclear(r);
+	}
+	if (pg_lost(pg) && rc == 0)
+		rc = pg_fail_lost(pg, err);
+	end_flush(pg);
+	return rc;
+}
+
 void
 pg_drop_flushes(struct pg *pg)
 {
-	bool synced = false;
-	PGresult *r;
+	struct err ignored;
 
-	while (pg->flushes > 0) {
-		for (synced = false; !synced && !pg_lost(pg); PQclear(r)) {
-			r = PQgetResult(pg->conn);
-			synced = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
-		}
-		end_flush(pg);
-	}
+	while (pg->flushes > 0)
+		(void)conclude(pg, -1, &ignored);
 	free(pg->coming);
 	pg->coming = NULL;
 }
@@ -146,18 +159,6 @@ receive_kept(int *rc, struct pg *pg, const struct pg_flush *f, struct err *err)
 	else
 		free(pg->coming);
 	pg->coming = NULL;
-}
-
-/* Behind the last answer of a flush. */
-static int
-conclude(struct pg *pg, int rc, struct err *err)
-{
-	if (!pg_lost(pg))
-		PQclear(PQgetResult(pg->conn)); /* the sync */
-	else if (rc == 0)
-		rc = pg_fail_lost(pg, err);
-	end_flush(pg);
-	return rc;
 }
 
 int
@@ -213,8 +214,10 @@ pg_flush(struct pg *pg, const struct pg_step *step, size_t count,
 {
 	int rc = 0;
 
-	if (pg_send(pg, step, count, err) < 0)
+	if (pg_send(pg, step, count, err) < 0) {
+		pg_rollback(pg);
 		return -1;
+	}
 	for (size_t i = 0; i < count && !pg_lost(pg); i++) {
 		if (step[i].fn)
 			receive_rows(&rc, pg, &step[i], err);

@@ -174,13 +174,14 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	struct err *err)
 {
 	struct fill f = {.rows = r, .window = ret, .limits = limits};
+	int rc;
 
 	window_reset(ret, r->leaf->conf->columns);
 	ret->range = *range;
-	if ((r->bounded ? read_bounded : read_at_once)(r, pg, range, &f, err) <
-		0)
+	rc = (r->bounded ? read_bounded : read_at_once)(r, pg, range, &f, err);
+	r->bounded |= f.full; /* even if what did not fit took too long */
+	if (rc < 0)
 		return rows_unread(r, err);
-	r->bounded |= f.full;
 	if (f.full)
 		window_cut(ret, range);
 	return 0;

@@ -88,6 +88,7 @@ struct worker {
 	int full;     /* the same for a full disk, which takes its time */
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */
+	int hopeless;   /* rows that failed on what ends a run, in a row */
 
 	/* the leaf that is being walked */
 	struct rows *rows;
@@ -159,6 +160,23 @@ int repair_miss(struct worker *w, const struct window *win, size_t row,
 /* After the group: rows that were missed or held back. */
 int repair_group(struct worker *w, size_t windows, struct err *err) MUST_CHECK;
 void row_list_add(struct row_list *l, size_t window, size_t row);
+
+/* -- refuse.c: rows that the server will not take ----------------------------
+ */
+
+/* What is said about a row. */
+struct about {
+	bool nested; /* what will be current hides an envelope */
+	const char *reason;
+	char *identity;
+};
+
+/* Stores a finding for each column of the row that it is about. */
+int find_row(struct worker *w, const struct window *win, size_t row,
+	const struct about *about, struct err *err) MUST_CHECK;
+/* The row is not tried again in this pass. */
+int refuse_row(struct worker *w, const struct window *win, size_t row,
+	const char *reason, struct err *err) MUST_CHECK;
 
 /* -- walk.c, worker.c, prove.c --------------------------------------------- */
 

@@ -43,16 +43,52 @@ add_rows(struct batch *b, struct judge *j, const struct window *win,
 	return 0;
 }
 
+/* *why is empty, or says why the server would not take them. */
+static int
+send_rows(struct rows *r, struct pg *pg, struct batch *b,
+	const struct write_options *o, struct err *why, struct err *err)
+{
+	const struct range all = {{0, 0}, {UINT32_MAX, 0}};
+
+	*why = (struct err){0};
+	if (rows_send(r, pg, b, &all, o, err) < 0)
+		return -1;
+	if (rows_wait(r, pg, b, o, why) == 0)
+		*why = (struct err){0};
+	return 0;
+}
+
+/* Does one of the rows go by itself? Then what refuses another, in whatever
+ * words, is a trigger of that one. */
+static int
+one_goes(bool *ret, struct rows *r, struct pg *pg, const struct batch *b,
+	const struct write_options *o, struct err *err)
+{
+	struct batch one;
+	struct err why;
+	int rc = 0;
+
+	*ret = false;
+	batch_init(&one, b->columns);
+	for (size_t i = 0; i < b->rows && rc == 0 && !*ret; i++) {
+		batch_slice(&one, b, i, 1);
+		rc = send_rows(r, pg, &one, o, &why, err);
+		*ret = why.code == ERR_NONE;
+	}
+	batch_done(&one);
+	return rc;
+}
+
 static int
 try_rows(struct rows *r, struct pg *pg, struct batch *b,
 	const struct write_options *o, struct err *refusal, struct err *err)
 {
-	const struct range all = {{0, 0}, {UINT32_MAX, 0}};
-	struct err why = {0};
+	struct err why;
+	bool goes;
 
-	if (rows_send(r, pg, b, &all, o, err) < 0)
+	if (send_rows(r, pg, b, o, &why, err) < 0)
 		return -1;
-	if (rows_wait(r, pg, b, o, &why) == 0)
+	if (why.code == ERR_NONE)
 		return 0;
 	switch (pg_classify(&why)) {
 	case PG_CLASS_DATA:
@@ -62,9 +98,15 @@ try_rows(struct rows *r, struct pg *pg, struct batch *b,
 	case PG_CLASS_RETRY:
 	case PG_CLASS_LOCK:
 		return 0; /* the rows are in use: nothing learnt */
+	case PG_CLASS_FATAL:
+		if (one_goes(&goes, r, pg, b, o, err) < 0)
+			return -1;
+		if (!goes)
+			break;
+		*refusal = why;
+		return 0;
 	case PG_CLASS_LOST:
 	case PG_CLASS_FULL:
-	case PG_CLASS_FATAL:
 		break;
 	}
 	*err = why;

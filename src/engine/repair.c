@@ -4,84 +4,7 @@
  * for nobody, and never blocks the other rows.
  */
 #include "engine_int.h"
-#include "log.h"
-#include <stdio.h>
 #include <stdlib.h>
-
-/* -- rows that the server will not take ------------------------------------ */
-
-static void
-remember_refused(struct worker *w, struct tid tid)
-{
-	if (w->refused_count == w->refused_room) {
-		w->refused_room = w->refused_room ? 2 * w->refused_room : 16;
-		w->refused = xrealloc(
-			w->refused, w->refused_room * sizeof(*w->refused));
-	}
-	w->refused[w->refused_count++] = tid;
-	w->counts.refused++;
-}
-
-/* What is said about a row. */
-struct about {
-	bool nested; /* what will be current hides an envelope */
-	const char *reason;
-	char *identity;
-};
-
-/* Stores a finding for each column of the row that it is about. */
-static int
-find_row(struct worker *w, const struct window *win, size_t row,
-	const struct about *about, struct err *err)
-{
-	const struct leaf *leaf = rows_leaf(w->rows);
-	const struct cell *cell = &win->cell[row * win->columns];
-	struct judgement j;
-
-	for (size_t i = 0; i < win->columns; i++) {
-		struct finding f = {
-			.leaf = leaf->oid,
-			.table = leaf->name,
-			.column = leaf->column[i].name,
-			.row = about->identity,
-			.by_pass = true,
-		};
-
-		if (!cell[i].present || cell[i].oversize)
-			continue;
-		if (judge_value(&j, w->judge, &leaf->conf->policy,
-			    leaf->column[i].carrier,
-			    window_value(win, &cell[i]), err) < 0)
-			return -1;
-		if (!j.rewrite || (about->nested && !(j.nested && j.blocks)))
-			continue; /* another column's finding */
-		f.verdict = about->nested ? "current" : verdict_name(j.verdict);
-		f.reason = about->reason;
-		if (state_find(&w->state, &f, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-refuse_row(struct worker *w, const struct window *win, size_t row,
-	const char *reason, struct err *err)
-{
-	struct about about = {false, reason, NULL};
-	int rc = 0;
-
-	if (rows_identity(&about.identity, w->rows, w->pg, win->tid[row], err) <
-		0)
-		return -1;
-	/* Gone meanwhile: then it is no longer anybody's problem. */
-	if (about.identity[0]) {
-		remember_refused(w, win->tid[row]);
-		if (w->counts.refused <= w->e->o->job.max_findings)
-			rc = find_row(w, win, row, &about, err);
-	}
-	free(about.identity);
-	return rc;
-}
 
 /* -- rows that did not take ------------------------------------------------ */
 
@@ -179,6 +102,22 @@ reason_of(const struct err *why)
 	return why->msg;
 }
 
+/* Whatever ends the run when each row fails on it may also come from a trigger
+ * that refuses one row in its own words. So many rows in a row tell. */
+#define HOPELESS_ROWS 20
+
+/* Can another try help, or a smaller one? */
+static bool
+is_hopeless(const struct worker *w, const struct err *why)
+{
+	enum pg_class class = pg_classify(why);
+
+	return why->code != ERR_DB || class == PG_CLASS_LOST ||
+	       class == PG_CLASS_FULL ||
+	       atomic_load(&w->e->stop.level) == STOP_NOW ||
+	       (class == PG_CLASS_FATAL && w->hopeless >= HOPELESS_ROWS);
+}
+
 /* Is it a row that does not fit, or something that passes? */
 static int
 is_data_error(
@@ -186,7 +125,8 @@ is_data_error(
 {
 	bool ours = true;
 
-	*ret = pg_classify(why) == PG_CLASS_DATA;
+	*ret = pg_classify(why) == PG_CLASS_DATA ||
+	       pg_classify(why) == PG_CLASS_FATAL;
 	if (pg_classify(why) != PG_CLASS_FENCE)
 		return 0;
 	/* Our fence, or a division by zero in somebody's trigger? */
@@ -223,9 +163,7 @@ repair_batch(struct worker *w, struct batch *b, const struct window *win,
 	size_t half = b->rows / 2;
 	bool data;
 
-	if (class == PG_CLASS_LOST || class == PG_CLASS_FULL ||
-		class == PG_CLASS_FATAL ||
-		atomic_load(&w->e->stop.level) == STOP_NOW) {
+	if (is_hopeless(w, why)) {
 		*err = *why;
 		return -1;
 	}
@@ -234,6 +172,7 @@ repair_batch(struct worker *w, struct batch *b, const struct window *win,
 	if (!data)
 		write_be_careful(w);
 	if (b->rows == 1) {
+		w->hopeless += class == PG_CLASS_FATAL;
 		if (data)
 			return refuse_row(
 				w, win, b->origin[0], reason_of(why), err);

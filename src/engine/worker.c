@@ -9,11 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOLD_MAX ((size_t)16 << 20)
 #define NAP_MS 200
 #define PAUSE_NAP_MS 1000
 #define RETRIES 20
 #define FULL_MINUTES 30
 #define RENEW_MS (1000 * LEASE_SECONDS / 6)
+
+/* A quarter more, for the last row of a window, which may exceed its limit. Not
+ * much more than the default needs, though: large windows may stay empty. */
+static void
+hold_bytes(struct worker *w)
+{
+	size_t room = 5 * worker_window_bytes(w);
+
+	buf_hold(&w->bytes, room < HOLD_MAX ? room : HOLD_MAX);
+}
 
 int
 worker_init(struct worker *w, struct engine *e, struct err *err)
@@ -28,8 +39,7 @@ worker_init(struct worker *w, struct engine *e, struct err *err)
 	window_init(&w->again, &w->again_bytes);
 	window_bytes_init(&w->bytes);
 	window_bytes_init(&w->again_bytes);
-	/* A quarter for the last row of a window, which may exceed its limit */
-	buf_hold(&w->bytes, 5 * worker_window_bytes(w));
+	hold_bytes(w);
 	buf_init(&w->fresh, (size_t)1 << 30);
 	w->batch_limit = (size_t)e->o->batch_rows;
 	return judge_new(&w->judge, &e->judge, err);

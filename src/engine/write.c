@@ -1,7 +1,7 @@
 /*
  * Writing a group of windows: their rows are dealt out to batches, each batch
  * one transaction in one flush. While the server works on one, the next is
- * opened and sealed, and sent before the answer is there.
+ * opened and sealed; where goes_ahead() says so, it is also sent.
  */
 #include "clock.h"
 #include "engine_int.h"
@@ -173,6 +173,7 @@ committed(struct worker *w, const struct batch *b, const struct window *win,
 	for (size_t i = 0; i < b->rows; i++)
 		missed += !b->took[i];
 	w->advanced |= missed < b->rows;
+	w->hopeless = missed < b->rows ? 0 : w->hopeless;
 	if (missed == 0) {
 		went_well(w);
 		return 0;
@@ -205,8 +206,8 @@ write_alone(struct worker *w, struct batch *b, const struct window *win,
 
 /* -- a group in rotation --------------------------------------------------- */
 
-/* A batch on its way. Two are: the server goes on with the second one while we
- * hear of the first, and make the third. */
+/* A batch on its way. Where two are, the server goes on with the second one
+ * while we hear of the first, and make the third. */
 struct flight {
 	struct batch *batch;
 	size_t window;
@@ -288,7 +289,8 @@ hear(struct worker *w, struct flight *f)
 		return;
 	f->rc = rows_wait(w->rows, w->pg, f->batch, &f->options, &f->why);
 	f->heard = true;
-	adapt(w, f);
+	if (f->rc == 0 || strcmp(f->why.sqlstate, ROWS_NOT_TRIED) != 0)
+		adapt(w, f);
 }
 
 /* A batch failed. Before it is tried in parts, what became of the one behind it

@@ -56,8 +56,12 @@ class Flush(Scene):
                            8 * MIB)
 
     def test_this_server_flushes_for_nobody_who_does_not_wait(self):
-        self.sql("UPDATE t SET secret = secret WHERE id < 100")
-        self.assertGreater(self.at_risk(), PAGE)
+        """But now and then, in its own time."""
+        seen = []
+        while not seen or seen[-1] <= PAGE and len(seen) < 20:
+            self.sql("UPDATE t SET secret = secret WHERE id < 100")
+            seen.append(self.at_risk())
+        self.assertGreater(seen[-1], PAGE, seen)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,14 @@ class Base(Scene):
         super().setUp()
         self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text,"
                  " updated_at timestamptz)")
+        self.fill()
+        self.tool.configure(t={"columns": "secret"})
+
+    def fill(self):
         for i in range(self.ROWS):
             key = ("k2023", "k2024")[i % 2]
             self.sql("INSERT INTO t VALUES (%s, %s)", i,
                      self.ring.seal(zoo.plain(str(i)), key, zoo.THEN + i))
-        self.tool.configure(t={"columns": "secret"})
 
     def look(self):
         return self.snapshot("t", "secret")
@@ -147,6 +150,19 @@ class SomeRows(Base):
         self.trigger("BEGIN " + self.CONDITION.format(
             "RAISE EXCEPTION 'no' USING ERRCODE = '22000';") + "END", "AFTER")
         self.detected(*self.BAD)
+
+    def test_a_trigger_that_refuses_rows_as_if_for_all_of_them(self):
+        """In the words of what ends a run when nobody has the privilege, the
+        function or the object."""
+        for code in ("42501", "42883", "0A000", "55000", "XX000"):
+            with self.subTest(code=code):
+                self.sql("DROP FUNCTION IF EXISTS meddler CASCADE")
+                self.sql("TRUNCATE t")
+                self.fill()
+                self.trigger("BEGIN " + self.CONDITION.format(
+                    f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}';")
+                    + "END")
+                self.detected(*self.BAD)
 
     def test_a_check_constraint_that_refuses_the_new_value(self):
         self.sql("ALTER TABLE t ADD CHECK (id NOT IN (3, 17, 18, 59)"

@@ -285,6 +285,11 @@ bench-scaling: deps ## workers, TCP, a slow line; ROWS=500000 ROUNDS=3
 	$(sub) programs
 	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/scaling.py
 
+.PHONY: million
+million: deps ## rotate and read back a million values; ROWS=1000000
+	$(sub) all
+	@PGREKEY_BUILD=$(O) $(PYTHON) tests/bench/million.py
+
 man := $(wildcard docs/*.1)
 
 .PHONY: install
@@ -313,6 +318,6 @@ help: ## this list
 
 # Goals of the command line one after the other: `make -j lint check` would
 # otherwise mix their output.
-ifneq ($(filter lint check% coverage demo torture% mutants bench%,$(MAKECMDGOALS)),)
+ifneq ($(filter lint check% coverage demo million torture% mutants bench%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif

@@ -77,6 +77,11 @@ MUTANTS = {
         "\t\t(long long)o->statement_timeout_ms,\n",
         "\t\t(long long)0 * o->lock_timeout_ms,\n\t\t(long long)0,\n",
         "torture/test_live.py", "Live"),
+    "a batch may wait for one row after the other": (
+        "src/db/send.c",
+        "\t\t(long long)o->statement_timeout_ms,\n",
+        "\t\t(long long)0 * o->statement_timeout_ms,\n",
+        "db/test_deadlock.py", "gives_up_in_time"),
     "what is stored is not compared with what was sent": (
         "src/db/sql_write.c",
         "FILTER (WHERE same IS NOT TRUE)", "FILTER (WHERE same IS NULL)",

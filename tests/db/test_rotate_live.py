@@ -302,6 +302,39 @@ class Proof(Base):
         writer.rollback()
 
 
+class Straggler(Base):
+    """An instance of the application that was not told of the new key."""
+    ROWS = 200
+
+    def write(self, over):
+        cursor = self.connect().cursor()
+        for i in itertools.cycle(range(self.ROWS)):
+            if over.is_set():
+                return
+            cursor.execute("UPDATE t SET secret = %s WHERE id = %s", (
+                # Its clock is ahead, or a short run would not be older.
+                self.ring.seal(zoo.plain(str(i)), "k2024",
+                               int(time.time()) + 60), i))
+
+    def test_a_writer_that_keeps_sealing_with_an_old_key_is_named(self):
+        """And the run ends, instead of following it for ever."""
+        over = threading.Event()
+        writer = threading.Thread(target=self.write, args=(over,))
+        writer.start()
+        try:
+            self.tool.configure(rotate={"max_passes": 4},
+                                t={"columns": "secret"})
+            result = self.start().finish()
+        finally:
+            over.set()
+            writer.join()
+        self.assertExit(1, result)
+        self.assertIn("a writer still uses it", result.report["note"])
+        column = result.column("secret")
+        self.assertGreater(column["counters"]["late"], 0)
+        self.assertGreater(column["keys"]["k2024"], 0)
+
+
 class Stop(Base):
     ROWS = scaled(20_000, 2000)
 

@@ -83,7 +83,8 @@ struct config {
 	size_t targets;
 
 	/* command line only */
-	char *file; /* the configuration file that was read */
+	char *file;      /* the configuration file that was read */
+	char *file_text; /* what it said; NULL: none was read */
 	bool help;
 	bool version;
 	bool dry_run;
@@ -124,6 +125,8 @@ struct config_origin config_origin(
  * file, line and option, never the value. Nothing acts before it returned 0. */
 int config_read_file(
 	struct config *c, const char *path, struct err *err) MUST_CHECK;
+/* Does the file say something else by now? False if it cannot be read. */
+bool config_file_changed(const struct config *c);
 
 /* What only the whole can tell: contradictions, a column named twice, labels
  * that do not exist. needs is a set of enum command_need. */

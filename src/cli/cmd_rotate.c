@@ -44,6 +44,10 @@ run(const struct config *config, const struct keyring *ring, struct err *err)
 
 	rotate_options_make(&o, config, ring);
 	status = rotate_run(&outcome, &o, err);
+	if (config_file_changed(config))
+		log_warning("'%s' was changed meanwhile; this run went by what "
+			    "it said before",
+			config->file);
 	if (status >= 0)
 		print_report(&outcome, &o, config->output, status);
 	else if (outcome.schema_denied && !config->quiet)

@@ -108,6 +108,7 @@ config_free(struct config *c)
 		free_target(&c->target[i]);
 	free(c->target);
 	free(c->file);
+	free(c->file_text);
 	list_free(c->only);
 	free(c->throttle_query);
 	list_free(c->retire);

@@ -259,6 +259,7 @@ config_read_file(struct config *c, const char *path, struct err *err)
 
 	if (file_read(&text, path, err) < 0)
 		goto out;
+	c->file_text = xstrdup(buf_str(&text));
 	if (ini_read(path, buf_slice(&text), &handler, &l, err) < 0)
 		goto out;
 	if (l.seen_count == 0) {
@@ -272,4 +273,19 @@ out:
 	free(l.seen);
 	buf_done(&text);
 	return rc;
+}
+
+bool
+config_file_changed(const struct config *c)
+{
+	struct err ignored;
+	struct buf text;
+	bool changed;
+
+	if (!c->file_text)
+		return false;
+	changed = file_read(&text, c->file, &ignored) == 0 &&
+		  strcmp(buf_str(&text), c->file_text) != 0;
+	buf_done(&text);
+	return changed;
 }

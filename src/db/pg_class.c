@@ -52,8 +52,7 @@ pg_classify(const struct err *err)
 	} table[] = {
 		{"40001", PG_CLASS_RETRY},
 		{"40P01", PG_CLASS_RETRY},
-		{"53200",
-			PG_CLASS_RETRY}, /* out of memory: fewer rows, later */
+		{"53200", PG_CLASS_RETRY}, /* out of memory: later */
 		{"53400", PG_CLASS_RETRY}, /* a limit of the configuration */
 		{"55P03", PG_CLASS_LOCK},
 		{"57014", PG_CLASS_LOCK},

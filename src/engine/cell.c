@@ -2,9 +2,9 @@
 
 int
 judge_cell(struct judgement *ret, struct judge *j, const struct leaf *leaf,
-	const struct window *row, size_t column, struct err *err)
+	const struct window *win, size_t cell, struct err *err)
 {
-	const struct cell *c = &row->cell[column];
+	const struct cell *c = &win->cell[cell];
 
 	if (c->oversize) { /* never fetched */
 		*ret = (struct judgement){
@@ -18,5 +18,6 @@ judge_cell(struct judgement *ret, struct judge *j, const struct leaf *leaf,
 		return 0;
 	}
 	return judge_value(ret, j, &leaf->conf->policy,
-		leaf->column[column].carrier, window_value(row, c), err);
+		leaf->column[cell % win->columns].carrier, window_value(win, c),
+		err);
 }

@@ -6,8 +6,9 @@
 
 #include "rows.h"
 
-/* Also one that was too large to be fetched. The cell must be present. */
+/* Also one that was too large to be fetched. The cell must be present; cell is
+ * its number within the window. */
 int judge_cell(struct judgement *ret, struct judge *j, const struct leaf *leaf,
-	const struct window *row, size_t column, struct err *err) MUST_CHECK;
+	const struct window *win, size_t cell, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * What can be known before the first write.
  */
+#include "cell_int.h"
 #include "engine_int.h"
 #include "log.h"
 
@@ -22,11 +23,10 @@ add_rows(struct batch *b, struct judge *j, const struct window *win,
 		for (size_t i = 0; i < win->columns && !any; i++) {
 			const struct cell *c = &win->cell[r * win->columns + i];
 
-			if (!c->present || c->oversize)
+			if (!c->present)
 				continue;
-			if (judge_value(&v, j, &leaf->conf->policy,
-				    leaf->column[i].carrier,
-				    window_value(win, c), err) < 0)
+			if (judge_cell(&v, j, leaf, win, r * win->columns + i,
+				    err) < 0)
 				return -1;
 			any = v.rewrite;
 			if (!any)

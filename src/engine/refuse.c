@@ -1,6 +1,7 @@
 /*
  * Rows that the server will not take: listed, and left as they are.
  */
+#include "cell_int.h"
 #include "engine_int.h"
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ find_row(struct worker *w, const struct window *win, size_t row,
 	const struct about *about, struct err *err)
 {
 	const struct leaf *leaf = rows_leaf(w->rows);
-	const struct cell *cell = &win->cell[row * win->columns];
+	size_t first = row * win->columns;
 	struct judgement j;
 
 	for (size_t i = 0; i < win->columns; i++) {
@@ -33,11 +34,9 @@ find_row(struct worker *w, const struct window *win, size_t row,
 			.by_pass = true,
 		};
 
-		if (!cell[i].present || cell[i].oversize)
+		if (!win->cell[first + i].present)
 			continue;
-		if (judge_value(&j, w->judge, &leaf->conf->policy,
-			    leaf->column[i].carrier,
-			    window_value(win, &cell[i]), err) < 0)
+		if (judge_cell(&j, w->judge, leaf, win, first + i, err) < 0)
 			return -1;
 		if (!j.rewrite || (about->nested && !(j.nested && j.blocks)))
 			continue; /* another column's finding */

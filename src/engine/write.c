@@ -3,6 +3,7 @@
  * one transaction in one flush. While the server works on one, the next is
  * opened and sealed; where goes_ahead() says so, it is also sent.
  */
+#include "cell_int.h"
 #include "clock.h"
 #include "engine_int.h"
 #include "log.h"
@@ -76,17 +77,16 @@ static int
 judge_row(struct fresh_row *ret, struct worker *w, const struct window *win,
 	size_t row, struct err *err)
 {
-	const struct leaf *leaf = rows_leaf(w->rows);
-	const struct cell *cell = &win->cell[row * win->columns];
+	size_t first = row * win->columns;
+	const struct cell *cell = &win->cell[first];
 	struct judgement j;
 
 	buf_reset(&w->fresh);
 	for (size_t i = 0; i < win->columns; i++) {
-		if (!cell[i].present || cell[i].oversize)
+		if (!cell[i].present)
 			continue;
-		if (judge_value(&j, w->judge, &leaf->conf->policy,
-			    leaf->column[i].carrier,
-			    window_value(win, &cell[i]), err) < 0)
+		if (judge_cell(&j, w->judge, rows_leaf(w->rows), win, first + i,
+			    err) < 0)
 			return -1;
 		if (!j.rewrite)
 			continue;

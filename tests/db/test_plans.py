@@ -21,8 +21,8 @@ LOGGED = re.compile(r"duration: [\d.]+ ms  plan:\n((?:\t.*\n)+)")
 # A window, at once or by a cursor; a batch, but not the trial write, which
 # records nothing.
 KINDS = {
-    "read": re.compile(r"(DECLARE pgrekey_window .*)?"
-                       r"SELECT t\.ctid, .* WHERE t\.ctid >= '\("),
+    "read": re.compile(r"(BEGIN .*DECLARE pgrekey_window .* FOR )?"
+                       r"SELECT x\.ctid, .* WHERE t\.ctid >= '\("),
     "write": re.compile(r"WITH u AS \(UPDATE.*, k AS \(UPDATE"),
     "lock and write": re.compile(
         r"WITH l AS MATERIALIZED.*, k AS \(UPDATE")}
@@ -96,7 +96,7 @@ class Base(Scene):
         found = collections.defaultdict(list)
         for query, plan in statements:
             for kind, pattern in KINDS.items():
-                if pattern.search(query):
+                if pattern.match(query):
                     found[kind].append(list(scans(plan, names)))
         return result, found
 
@@ -126,6 +126,32 @@ class Base(Scene):
         self.assertGreater(len(found["read"]), 0)
         self.assertGreater(len(found[most]), 0, {
             kind: len(statements) for kind, statements in found.items()})
+
+
+class Cursors(Base):
+    """A window is read at once where it fits, else by a cursor: whatever is
+    read beyond it was read in vain."""
+
+    def by_cursor(self, **rotate):
+        """Of each window that was read, in order."""
+        self.tool.configure(rotate={"workers": 1, **rotate},
+                            t={"columns": "secret"})
+        return ["DECLARE" in query for query, _ in self.explained()[1]
+                if KINDS["read"].match(query)]
+
+    def test_small_values_are_read_at_once(self):
+        self.fill(3000)
+        self.assertEqual(set(self.by_cursor()), {False})
+
+    def test_values_outside_of_the_page_are_read_by_a_cursor(self):
+        self.fill(100, size=6000)
+        self.assertEqual(set(self.by_cursor()), {True})
+
+    def test_once_a_window_did_not_fit_a_cursor_is_used(self):
+        self.fill(50_000)
+        first, *others = self.by_cursor(window_bytes="256KiB")
+        self.assertFalse(first)
+        self.assertEqual(set(others), {True})
 
 
 class Matrix(Base):

@@ -348,6 +348,16 @@ class Stop(Base):
         self.assertTrue(run.running())
         return run
 
+    def test_a_configuration_that_changes_meanwhile_is_told_once(self):
+        run = self.begin()
+        self.tool.configure(t={"columns": "nothing"})
+        self.tool.write_config()
+        result = run.finish()
+        self.assertExit(0, result)
+        self.assertEqual(result.err.count("was changed meanwhile"), 1)
+        self.tool.configure(t={"columns": "secret"})
+        self.assertNotIn("changed", self.tool.rotate().err)
+
     def resumes(self, before):
         self.assertLess(self.done(), self.ROWS)
         self.assertExit(0, self.tool.rotate())

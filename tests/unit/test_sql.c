@@ -91,7 +91,7 @@ a_jsonb_is_printed_at_most_once_when_it_is_read(void **state)
 	const char *first;
 
 	scene_columns(s, three, 3);
-	s->leaf.toasted = true;
+	s->leaf.may_toast = true;
 	sql_read(&s->sql, &s->view, NULL);
 	first = strstr(buf_str(&s->sql), "t.\"c\"::text");
 	assert_non_null(first);

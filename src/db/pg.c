@@ -72,7 +72,7 @@ pg_fail_result(
 bool
 pg_lost(const struct pg *pg)
 {
-	return PQstatus(pg->conn) != CONNECTION_OK;
+	return pg->given_up || PQstatus(pg->conn) != CONNECTION_OK;
 }
 
 static bool

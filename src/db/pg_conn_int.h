@@ -21,6 +21,7 @@ struct pg {
 	PGcancel *cancel;
 	bool pooled;
 	bool far;
+	bool given_up; /* by libpq, though it does not say so (pg_flush.c) */
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */

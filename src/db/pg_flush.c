@@ -96,15 +96,22 @@ end_flush(struct pg *pg)
 }
 
 /* Up to the end of the oldest flush, which is over then. A single statement
- * that is a transaction by itself may fail as late as here. */
+ * that is a transaction by itself may fail as late as here.
+ *
+ * libpq (15) gives up the answers it is owed when it could not write and has
+ * read something, but not yet the end: results are NULL from then on, and the
+ * connection is good, it says. Rightly there is one NULL behind each result. */
 static int
 conclude(struct pg *pg, int rc, struct err *err)
 {
 	bool synced = !pg->flush[0].synced;
+	int nulls = 0;
 	PGresult *r;
 
 	while (!synced && !pg_lost(pg)) {
 		r = PQgetResult(pg->conn);
+		nulls = r ? 0 : nulls + 1;
+		pg->given_up = nulls == 2;
 		synced = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
 		if (r && !synced && !pg_is_good(r) && rc == 0)
 			rc = pg_fail_result(pg, r, false, err);

@@ -108,10 +108,11 @@ class Run:
         try:
             self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
+            said = self.said()
             self.send(signal.SIGABRT)
             self.kill()
-            raise AssertionError(
-                f"still running after {self.patience} s") from None
+            raise AssertionError(f"still running after {self.patience} s; it"
+                                 f" said:\n{said}") from None
         seconds = time.monotonic() - self.began
         texts = []
         for file in self.files:

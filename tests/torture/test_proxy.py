@@ -5,9 +5,11 @@ are; then one run per number loses its connection right there, before the
 message got through or after it, COMMIT included.
 """
 import contextlib
+import os
 import re
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -18,7 +20,6 @@ import wire  # noqa: E402
 from torture import Scene, Torture, pick, spread  # noqa: E402
 from wire import TO_CLIENT, TO_SERVER, Fault, Proxy  # noqa: E402
 
-ROWS = 40
 GENTLE = {"workers": 1, "batch_rows": 7}
 # A dead line is noticed soon, and the test ends.
 QUICK = {"keepalives_idle": 1, "tcp_user_timeout": 2000,
@@ -30,16 +31,18 @@ def setUpModule():
 
 
 class Line(Torture):
+    ROWS = 40
+
     def setUp(self):
         super().setUp()
-        self.make_table(ROWS)
+        self.make_table(self.ROWS)
         self.tool.configure(rotate=GENTLE, t={"columns": "secret"})
 
     @contextlib.contextmanager
     def proxy(self, fault=None, **more):
         path = wire.socket_file(self.cluster.socket)
         with Proxy(path, fault, **more) as proxy:
-            self.tool.connection = {"host": "127.0.0.1", "port": proxy.port,
+            self.tool.connection = {"host": proxy.host, "port": proxy.port,
                                 "sslmode": "disable", **QUICK}
             try:
                 yield proxy
@@ -54,12 +57,12 @@ class Line(Torture):
         self.assertDone(result, "a run through the proxy")
         return proxy
 
-    def suffer(self, fault, patience=60):
+    def suffer(self, fault, patience=60, **more):
         """A run with that fault, and another one over a good line; returns
         how the first one ended."""
         self.until_alone()
         self.start_anew()
-        with self.proxy(fault) as proxy:
+        with self.proxy(fault, **more) as proxy:
             first = self.tool.rotate(patience=patience)
         self.hazard(fault.kind, proxy.struck)
         self.hazard("survived" if first.status == 0 else "gave up",
@@ -78,7 +81,7 @@ class Line(Torture):
         self.assertOnce(moment)
         counts = result.column("secret")
         self.assertEqual((counts["scanned"], counts["verdicts"]),
-                         (ROWS, {"current": ROWS}), moment)
+                         (self.ROWS, {"current": self.ROWS}), moment)
 
 
 class Cut(Line):
@@ -125,6 +128,27 @@ class Cut(Line):
         for number in spread(numbers, pick(4, 40, 200)):
             self.suffer(Fault("half_close", TO_CLIENT, number, hold=0.5))
         self.assertHazards(half_close=pick(3, 30, 150))
+
+
+class Farewell(Line):
+    """The server says that it goes, and goes, while the next batch is being
+    made: it cannot be sent any more, and what was said waits to be read."""
+    ROWS = 2000
+
+    def setUp(self):
+        super().setUp()
+        self.tool.configure(rotate={"workers": 1, "batch_rows": 400},
+                            t={"columns": "secret"})
+
+    def test_who_cannot_send_any_more_hears_of_the_end(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = self.clean_run(local=folder).kinds[TO_SERVER]
+        commits = [at for at, kind in enumerate(asked, 1) if kind == b"COMMIT"]
+        for i in spread(len(commits), pick(8, 60, 1000)):
+            with tempfile.TemporaryDirectory() as folder:
+                self.suffer(Fault("farewell", TO_SERVER, commits[i - 1]),
+                            local=folder)
+        self.assertHazards(farewell=pick(6, 30, 30))
 
 
 class Slow(Line):

@@ -20,12 +20,17 @@ TO_SERVER, TO_CLIENT = "to_server", "to_client"
 SO_ATTACH_FILTER = 26
 # SSLRequest and GSSENCRequest: refused with a byte, and not counted.
 ASKS = (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30")
+# A NoticeResponse: the last word of a backend at an immediate shutdown.
+FAREWELL = (b"SWARNING\0VWARNING\0C57P01\0Mterminating connection due to"
+            b" immediate shutdown command\0\0")
+FAREWELL = b"N" + struct.pack("!I", 4 + len(FAREWELL)) + FAREWELL
 
 
 @dataclass
 class Fault:
     # cut, half_close, black_hole, mute; hush: of one connection, and at the
-    # next message to the server that asks for nothing long
+    # next message to the server that asks for nothing long; farewell: as a
+    # server that is told to stop at once
     kind: str
     direction: str = TO_SERVER
     message: int = 1
@@ -115,9 +120,11 @@ class Stream:
 
 
 class Proxy:
-    """Use it with `with`; port says where it listens."""
+    """Use it with `with`; host and port say where it listens: on the
+    loopback, or on a socket in the folder local."""
 
-    def __init__(self, path, fault=None, dribble=False, delay=0.0):
+    def __init__(self, path, fault=None, dribble=False, delay=0.0,
+                 local=None):
         self.path, self.fault = path, fault
         self.dribble, self.delay = dribble, delay
         self.count = {TO_SERVER: 0, TO_CLIENT: 0}
@@ -127,8 +134,7 @@ class Proxy:
         self.sockets, self.filters = [], []
         self.closing = False
         self.dark = False  # black hole: nothing passes any more
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        self.port = self.listener.getsockname()[1]
+        self.listen(local)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -142,13 +148,24 @@ class Proxy:
         for sock in sockets:
             reset(sock)
 
+    def listen(self, local):
+        if local is None:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+            self.host, self.port = self.listener.getsockname()
+            return
+        self.host, self.port = local, 5432
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(socket_file(local))
+        self.listener.listen(16)
+
     def accept(self):
         while not self.closing:
             try:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if client.family == socket.AF_INET:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.socket(socket.AF_UNIX)
             try:
                 server.connect(self.path)
@@ -237,6 +254,10 @@ class Pair:
     def strike(self, fault):
         if fault.kind == "cut":
             reset(self.client)
+            close(self.server)
+        elif fault.kind == "farewell":
+            self.client.sendall(FAREWELL)
+            close(self.client)
             close(self.server)
         elif fault.kind == "half_close":
             self.client.shutdown(socket.SHUT_WR)

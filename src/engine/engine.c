@@ -2,19 +2,34 @@
 #include "log.h"
 #include <string.h>
 
-void
-engine_end(
-	struct engine *e, enum end end, const struct err *err, const char *note)
+/* The first one counts. */
+static void
+end_with(struct engine *e, enum end end, uint32_t leaf, const struct err *err,
+	const char *note)
 {
 	pthread_mutex_lock(&e->mutex);
 	if (e->end == END_NONE) {
 		e->end = end;
+		e->leaf = leaf;
 		if (err)
 			e->err = *err;
 		if (note)
 			memcpy(e->note, note, sizeof(e->note));
 	}
 	pthread_mutex_unlock(&e->mutex);
+}
+
+void
+engine_end(
+	struct engine *e, enum end end, const struct err *err, const char *note)
+{
+	end_with(e, end, 0, err, note);
+}
+
+void
+engine_end_leaf(struct engine *e, uint32_t leaf, const struct err *err)
+{
+	end_with(e, END_LEAF, leaf, err, NULL);
 }
 
 enum end

@@ -25,20 +25,24 @@ enum end {
 	END_INCONCLUSIVE, /* the fence was not reached */
 	END_STUCK,        /* rows stay locked by others */
 	END_RELIST,       /* the leaves have changed: start the workers anew */
-	END_FAILED,       /* err says why */
+	END_LEAF,   /* err says what is wrong with one; the others go on */
+	END_FAILED, /* err says why */
 };
 
 struct engine {
 	const struct rotate_options *o;
 	char *schema; /* state schema, quoted */
 	struct catalog catalog;
-	struct selection selection; /* the selected leaves of the catalog */
+	struct selection selection; /* the selected leaves of the catalog, but
+				       for those that were lost */
 	bool partial;               /* not all targets are selected */
 	struct run_spec spec;
 	struct pass_options pass;
 	struct judge_options judge;
 	int64_t run;
 	int64_t opener; /* until the first worker registers */
+	int64_t lost;   /* leaves that were given up */
+	struct err why; /* the first of them was */
 	int64_t lock_ms, statement_ms;
 
 	struct throttle throttle; /* locks by itself */
@@ -50,6 +54,7 @@ struct engine {
 	struct worker *worker; /* room for o->workers of them */
 	int64_t workers;       /* that were started */
 	enum end end;
+	uint32_t leaf;  /* END_LEAF: which one */
 	int64_t paused; /* workers that wait to be resumed */
 	struct err err;
 	char note[512];
@@ -59,6 +64,8 @@ struct engine {
 void engine_end(struct engine *e, enum end end, const struct err *err,
 	const char *note);
 enum end engine_ended(struct engine *e); /* END_NONE: goes on */
+/* The same for what is wrong with one leaf only. */
+void engine_end_leaf(struct engine *e, uint32_t leaf, const struct err *err);
 
 /* A worker begins to wait since the run is paused, and waits no longer. The
  * first one and the last one say so. */
@@ -89,6 +96,7 @@ struct worker {
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */
 	int hopeless;   /* rows that failed on what ends a run, in a row */
+	bool walks;     /* a leaf, and it is to blame for what fails */
 
 	/* the leaf that is being walked */
 	struct rows *rows;

@@ -109,6 +109,7 @@ outcome_status(
 		break;
 	case END_NONE:
 	case END_RELIST:
+	case END_LEAF:
 	case END_FAILED:
 		return stopped_early(ret, e, s, err);
 	}

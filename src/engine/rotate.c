@@ -274,15 +274,71 @@ relist(struct engine *e, struct state *s, struct err *err)
 	return 0;
 }
 
+/* Is it still one of those that are configured? A partition may be dropped. */
+static bool
+is_wanted(struct engine *e, struct pg *pg, uint32_t leaf)
+{
+	struct catalog now = {0};
+	struct err ignored;
+	bool ret;
+
+	ret = catalog_load(&now, pg, e->o->job.target, e->o->job.targets,
+		      CATALOG_WRITE, &ignored) < 0 ||
+	      catalog_find(&now, leaf);
+	catalog_done(&now);
+	return ret;
+}
+
+/* A leaf is given up; the others go on. What of it is left to do stays in the
+ * run, and nothing is proven. */
+static void
+lose_leaf(struct engine *e)
+{
+	struct selection *all = &e->selection;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->oid[i] != e->leaf)
+			all->oid[kept++] = all->oid[i];
+	}
+	all->count = kept;
+	if (e->lost++ == 0)
+		e->why = e->err;
+	if (!e->why.hint[0])
+		err_hint(&e->why, "nothing is proven without this table; the "
+				  "same command goes on with it");
+	if (kept > 0)
+		log_warning("%s; the other tables go on", e->err.msg);
+}
+
+static int
+go_on(struct engine *e, struct state *s, struct err *err)
+{
+	if (e->end == END_RELIST)
+		return relist(e, s, err);
+	if (tend_connection(e, s, err) < 0)
+		return -1;
+	if (!is_wanted(e, s->pg, e->leaf))
+		return relist(e, s, err);
+	lose_leaf(e);
+	if (e->selection.count > 0)
+		return 0;
+	*err = e->why;
+	return -1;
+}
+
 static int
 work(struct engine *e, struct state *s, struct err *err)
 {
 	do {
-		if (e->end == END_RELIST && relist(e, s, err) < 0)
-			return -1;
 		if (run_workers(e, s, err) < 0)
 			return -1;
-	} while (e->end == END_RELIST && !stop_requested(&e->stop));
+		if (stop_requested(&e->stop))
+			break;
+		if ((e->end == END_RELIST || e->end == END_LEAF) &&
+			go_on(e, s, err) < 0)
+			return -1;
+	} while (e->end == END_RELIST || e->end == END_LEAF);
 	if (e->end == END_FAILED) {
 		*err = e->err;
 		return -1;

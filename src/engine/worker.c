@@ -145,6 +145,10 @@ next_step(bool *waited, struct worker *w, struct err *err)
 	if (state_next(&step, &w->state, &w->e->selection, &w->e->pass, err) <
 		0)
 		return -1;
+	if (w->e->lost > 0 && (step == STEP_PROVE || step == STEP_STUCK)) {
+		engine_end(w->e, END_FAILED, &w->e->why, NULL);
+		return 0;
+	}
 	switch (step) {
 	case STEP_CLAIM:
 		break;
@@ -206,7 +210,9 @@ turn(bool *waited, struct worker *w, struct err *err)
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <
 		0)
 		return -1;
+	w->walks = found;
 	rc = found ? walk_chunk(w, err) : next_step(waited, w, err);
+	w->walks = rc < 0 && found;
 	if (rc < 0 || !w->state.paused)
 		return rc;
 	*waited = true;
@@ -325,6 +331,15 @@ is_dispensable(struct worker *w, const struct err *err)
 	return true;
 }
 
+/* A table may be dropped or altered, or its triggers fail on every row: that is
+ * no reason to end while there are others. */
+static bool
+is_of_leaf(const struct worker *w, const struct err *err)
+{
+	return w->walks && err->code == ERR_DB &&
+	       pg_classify(err) == PG_CLASS_FATAL;
+}
+
 #define RESUMES "the same command goes on where this one stopped"
 
 static void
@@ -363,6 +378,8 @@ work(struct worker *w)
 			continue;
 		else if (is_dispensable(w, &err))
 			return false;
+		else if (is_of_leaf(w, &err))
+			engine_end_leaf(w->e, w->chunk.leaf, &err);
 		else
 			give_up(w, &err);
 	}

@@ -131,6 +131,52 @@ class Schema(Faults):
                   "ALTER TABLE gone RENAME TO t")
 
 
+class OneTableFails(Faults):
+    """The others go on, and the run says at its end what it missed."""
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE u AS TABLE origin")
+        self.tool.configure(rotate=BATCH, t={"columns": "secret"},
+                            u={"columns": "secret"})
+
+    def fails(self, name, harm, repair):
+        for _ in range(ROUNDS):
+            self.start_anew()
+            self.sql("TRUNCATE u; INSERT INTO u TABLE origin; ANALYZE t, u")
+            unfinished = []
+
+            def strike():
+                self.sql(harm)
+                unfinished.append(self.done("u") < ROWS)
+            result = self.interrupt(name, strike)
+            self.hazard("others unfinished", unfinished[0])
+            self.assertExit(4, result)
+            self.assertRegex(result.err, r"warning: public\.t: .*go on")
+            self.assertIn("pgrekey: public.t: ", result.err)
+            self.assertEqual(self.done("u"), ROWS)
+            self.sql(repair)
+            self.assertExit(0, self.tool.rotate())
+            self.assertEqual(self.done(), ROWS)
+        self.assertHazards(**{name: 1, "others unfinished": 1})
+
+    def test_of_a_table_that_is_dropped(self):
+        self.fails("DROP TABLE", "DROP TABLE t",
+                   "CREATE TABLE t AS TABLE origin")
+
+    def test_of_a_table_that_loses_a_column(self):
+        self.fails("RENAME COLUMN", "ALTER TABLE t RENAME secret TO gone",
+                   "ALTER TABLE t RENAME gone TO secret")
+
+    def test_of_a_table_whose_trigger_lacks_a_privilege(self):
+        self.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
+                 " AS $$BEGIN RAISE insufficient_privilege; END$$")
+        self.fails("CREATE TRIGGER",
+                   "CREATE TRIGGER refuse BEFORE UPDATE ON t FOR EACH ROW"
+                   " EXECUTE FUNCTION refuse()",
+                   "DROP TRIGGER refuse ON t")
+
+
 class Partitions(Faults):
     def setUp(self):
         super().setUp()
@@ -160,6 +206,12 @@ class Partitions(Faults):
     def test_a_partition_attached_in_the_middle_joins(self):
         self.assertExit(0, self.middle(lambda: self.attach(3)))
         self.assertEqual(self.done("p"), ROWS)
+        self.assertHazards(**{"in the middle": 1})
+
+    def test_a_partition_dropped_in_the_middle_is_missed_by_nobody(self):
+        result = self.middle(lambda: self.sql("DROP TABLE p2"))
+        self.assertExit(0, result)
+        self.assertEqual(self.done("p"), self.value("SELECT count(*) FROM p"))
         self.assertHazards(**{"in the middle": 1})
 
     def test_a_partition_detached_in_the_middle_is_nobodys_business(self):

@@ -39,9 +39,19 @@ int job_connect(struct pg **ret, const struct job *job, struct stop *stop,
 /* And when it was lost: waits, whatever the reason, since there was one. */
 int job_reconnect(struct pg **ret, const struct job *job, struct stop *stop,
 	struct err *err) MUST_CHECK;
-/* How often to try to reach the server, and how long to sleep after each
- * attempt, from 1: a minute in all. */
-#define JOB_ATTEMPTS 8
+/* How long to sleep after an attempt, from 1. */
 long job_backoff_ms(int attempt);
+
+/* Attempts to reach the server that failed, one after the other; {0} is none
+ * yet. */
+struct job_attempts {
+	int count;
+	int64_t since_ms; /* of clock_ms(): the first one */
+};
+
+/* One more has failed, and err says why. Is it worth another one? Eight are, with
+ * half a minute to a whole one between them all; where the server says that it
+ * will be there later, as many as two minutes allow. */
+bool job_tries_again(struct job_attempts *a, const struct err *err);
 
 #endif

@@ -1,10 +1,14 @@
 /*
  * Reaching the server, and how long to try.
  */
+#include "clock.h"
 #include "job.h"
 #include "log.h"
 #include <string.h>
 #include <sys/random.h>
+
+#define ATTEMPTS 8
+#define LATER_MS 120000
 
 /* Jitter keeps workers from coming back all at once, those of other processes
  * and hosts, too: what random() says unseeded is the same in all of them. */
@@ -27,21 +31,32 @@ says_later(const struct err *err)
 	       !strcmp(err->sqlstate, "57P03");
 }
 
+bool
+job_tries_again(struct job_attempts *a, const struct err *err)
+{
+	if (a->count++ == 0)
+		a->since_ms = clock_ms();
+	return says_later(err) ? clock_ms() - a->since_ms < LATER_MS
+			       : a->count <= ATTEMPTS;
+}
+
 static int
 try_for_a_while(struct pg **ret, const struct job *job, struct stop *stop,
 	bool again, struct err *err)
 {
-	for (int attempt = 1; pg_open(ret, &job->connection, err) < 0;
-		attempt++) {
+	struct job_attempts attempts = {0};
+
+	while (pg_open(ret, &job->connection, err) < 0) {
 		*ret = NULL;
 		/* It may be restarting: next it is not there at all. */
 		again |= says_later(err);
 		if (!again || pg_classify(err) != PG_CLASS_LOST ||
-			attempt == JOB_ATTEMPTS || stop_requested(stop))
+			!job_tries_again(&attempts, err) ||
+			stop_requested(stop))
 			return -1;
-		if (attempt == 1)
+		if (attempts.count == 1)
 			log_info("%s; trying again for a while", err->msg);
-		stop_sleep(stop, job_backoff_ms(attempt));
+		stop_sleep(stop, job_backoff_ms(attempts.count));
 	}
 	return 0;
 }

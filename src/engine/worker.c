@@ -257,7 +257,7 @@ static void
 forgive(struct worker *w)
 {
 	w->failures = 0;
-	w->losses = 0;
+	w->losses = (struct job_attempts){0};
 	w->full = 0;
 }
 
@@ -294,13 +294,15 @@ survives(struct worker *w, const struct err *err)
 	w->advanced = false;
 	switch (pg_classify(err)) {
 	case PG_CLASS_LOST:
-		if (++w->losses == 1)
+		disconnect(w);
+		if (!job_tries_again(&w->losses, err))
+			return false;
+		if (w->losses.count == 1)
 			log_warning("a worker %s: %s; it tries again for a "
 				    "while",
 				is_read_only(err) ? "finds the server read-only"
 						  : "lost its connection",
 				err->msg);
-		disconnect(w);
 		break;
 	case PG_CLASS_FULL:
 		return outlasts_full_disk(w, err);
@@ -312,7 +314,7 @@ survives(struct worker *w, const struct err *err)
 	case PG_CLASS_FATAL:
 		return false;
 	}
-	if (++w->failures > RETRIES || w->losses > JOB_ATTEMPTS)
+	if (++w->failures > RETRIES)
 		return false;
 	log_debug("again in a moment: %s", err->msg);
 	stop_sleep(&w->e->stop, job_backoff_ms(w->failures));

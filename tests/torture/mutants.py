@@ -106,7 +106,7 @@ MUTANTS = {
         "torture/test_proxy.py", "Slow"),
     "a lost connection is not replaced": (
         "src/engine/worker.c",
-        "w->losses > JOB_ATTEMPTS", "w->losses > 0",
+        "!job_tries_again(&w->losses, err)", "true",
         "torture/test_proxy.py", "cut_at_any"),
     "new partitions are nobody's business": (
         "src/engine/prove.c",

@@ -90,9 +90,9 @@ struct worker {
 	int64_t proves; /* the worker whose proof main has to keep, or 0 */
 	struct state state;
 	struct judge *judge;
-	int failures; /* since something was last done */
+	int failures;               /* since something was last done */
 	struct job_attempts losses; /* of them, lost connections */
-	int full;     /* the same for a full disk, which takes its time */
+	int full; /* the same for a full disk, which takes its time */
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */
 	int hopeless;   /* rows that failed on what ends a run, in a row */
@@ -193,6 +193,8 @@ int walk_chunk(struct worker *w, struct err *err) MUST_CHECK;
 void *worker_main(void *ctx);
 int worker_init(struct worker *w, struct engine *e, struct err *err) MUST_CHECK;
 void worker_done(struct worker *w);
+/* Until its next turn. */
+void worker_disconnect(struct worker *w);
 
 /* Fence, one snapshot over everything, and what follows from it. */
 int prove(struct worker *w, struct err *err) MUST_CHECK;
@@ -203,6 +205,25 @@ int worker_may_write(
 	bool *ret, struct worker *w, size_t rows, struct err *err) MUST_CHECK;
 /* The same, without waiting. */
 bool worker_may_write_now(struct worker *w, size_t rows);
+
+/* -- survive.c: a turn failed ---------------------------------------------- */
+
+/* Is it worth another one? Sleeps before saying so. */
+bool worker_survives(struct worker *w, const struct err *err);
+/* Something was done: what failed before does not count any more. */
+void worker_forgive(struct worker *w);
+/* It is not: ends the run, or with the leaf that is to blame. */
+void worker_gives_up(struct worker *w, struct err *err);
+
+/* -- generations.c ----------------------------------------------------------
+ */
+
+/* The leaves as they are now, and which of them are selected. */
+int generations_load(
+	struct engine *e, struct pg *pg, struct err *err) MUST_CHECK;
+/* Lets workers work until the run is over, or they are to stop. */
+int generations_work(
+	struct engine *e, struct state *s, struct err *err) MUST_CHECK;
 
 /* -- tend.c: main, meanwhile ----------------------------------------------- */
 

@@ -12,8 +12,6 @@
 #define HOLD_MAX ((size_t)16 << 20)
 #define NAP_MS 200
 #define PAUSE_NAP_MS 1000
-#define RETRIES 20
-#define FULL_MINUTES 30
 #define RENEW_MS (1000 * LEASE_SECONDS / 6)
 
 /* A quarter more, for the last row of a window, which may exceed its limit. Not
@@ -45,8 +43,8 @@ worker_init(struct worker *w, struct engine *e, struct err *err)
 	return judge_new(&w->judge, &e->judge, err);
 }
 
-static void
-disconnect(struct worker *w)
+void
+worker_disconnect(struct worker *w)
 {
 	struct pg *pg = w->pg;
 
@@ -59,7 +57,7 @@ disconnect(struct worker *w)
 void
 worker_done(struct worker *w)
 {
-	disconnect(w);
+	worker_disconnect(w);
 	judge_free(w->judge);
 	rows_free(w->rows);
 	for (size_t i = 0; i < ROTATION; i++)
@@ -112,7 +110,7 @@ connect_worker(struct worker *w, struct err *err)
 	w->state.pg = pg;
 	if (state_register(&w->state, &w->e->spec, err) < 0) {
 		/* nobody may claim anything in no worker's name */
-		disconnect(w);
+		worker_disconnect(w);
 		return -1;
 	}
 	show_life(w, pg_is_pooled(pg));
@@ -253,74 +251,6 @@ worker_may_write(bool *ret, struct worker *w, size_t rows, struct err *err)
 	return 0;
 }
 
-static void
-forgive(struct worker *w)
-{
-	w->failures = 0;
-	w->losses = (struct job_attempts){0};
-	w->full = 0;
-}
-
-/* Somebody has to make room, which takes longer than a server to restart. */
-static bool
-outlasts_full_disk(struct worker *w, const struct err *err)
-{
-	if (!w->told_full)
-		log_warning("%s; a worker waits %d minutes for room", err->msg,
-			FULL_MINUTES);
-	w->told_full = true;
-	if (w->full++ == 0)
-		w->full_since_ms = clock_ms();
-	if (clock_ms() - w->full_since_ms >= FULL_MINUTES * 60000)
-		return false;
-	stop_sleep(&w->e->stop, job_backoff_ms(w->full));
-	return true;
-}
-
-/* A standby by now, or set so: the next connection may lead elsewhere. */
-static bool
-is_read_only(const struct err *err)
-{
-	return !strcmp(err->sqlstate, "25006");
-}
-
-/* Is it worth another turn? Sleeps before saying so. */
-static bool
-survives(struct worker *w, const struct err *err)
-{
-	/* A poor connection is no reason to end while the work goes on. */
-	if (w->advanced)
-		forgive(w);
-	w->advanced = false;
-	switch (pg_classify(err)) {
-	case PG_CLASS_LOST:
-		disconnect(w);
-		if (!job_tries_again(&w->losses, err))
-			return false;
-		if (w->losses.count == 1)
-			log_warning("a worker %s: %s; it tries again for a "
-				    "while",
-				is_read_only(err) ? "finds the server read-only"
-						  : "lost its connection",
-				err->msg);
-		break;
-	case PG_CLASS_FULL:
-		return outlasts_full_disk(w, err);
-	case PG_CLASS_RETRY:
-	case PG_CLASS_LOCK:
-	case PG_CLASS_FENCE: /* the chunk is somebody else's now */
-		break;
-	case PG_CLASS_DATA:
-	case PG_CLASS_FATAL:
-		return false;
-	}
-	if (++w->failures > RETRIES)
-		return false;
-	log_debug("again in a moment: %s", err->msg);
-	stop_sleep(&w->e->stop, job_backoff_ms(w->failures));
-	return true;
-}
-
 /* One worker without a connection is no reason to end those that have one. */
 static bool
 is_dispensable(struct worker *w, const struct err *err)
@@ -331,31 +261,6 @@ is_dispensable(struct worker *w, const struct err *err)
 	show_life(w, false);
 	log_warning("a worker gives up, the others go on: %s", err->msg);
 	return true;
-}
-
-/* A table may be dropped or altered, or its triggers fail on every row: that is
- * no reason to end while there are others. */
-static bool
-is_of_leaf(const struct worker *w, const struct err *err)
-{
-	return w->walks && err->code == ERR_DB &&
-	       pg_classify(err) == PG_CLASS_FATAL;
-}
-
-#define RESUMES "the same command goes on where this one stopped"
-
-static void
-give_up(struct worker *w, struct err *err)
-{
-	if (is_read_only(err)) {
-		err_in(err, "the server is read-only");
-		err_hint(err,
-			"it has become a standby, or "
-			"default_transaction_read_only was set; " RESUMES);
-	} else if (pg_classify(err) == PG_CLASS_FULL) {
-		err_hint(err, "make room on the disk of the server; " RESUMES);
-	}
-	engine_end(w->e, END_FAILED, err, NULL);
 }
 
 /* False: it has left the crew already. */
@@ -371,19 +276,17 @@ work(struct worker *w)
 			 * otherwise be tried for ever once its chunk is free
 			 * again. */
 			if (!waited) {
-				forgive(w);
+				worker_forgive(w);
 				w->told_full = false;
 			}
 		} else if (stop_requested(&w->e->stop))
 			break;
-		else if (survives(w, &err))
+		else if (worker_survives(w, &err))
 			continue;
 		else if (is_dispensable(w, &err))
 			return false;
-		else if (is_of_leaf(w, &err))
-			engine_end_leaf(w->e, w->chunk.leaf, &err);
 		else
-			give_up(w, &err);
+			worker_gives_up(w, &err);
 	}
 	return true;
 }

@@ -5,7 +5,6 @@ are; then one run per number loses its connection right there, before the
 message got through or after it, COMMIT included.
 """
 import contextlib
-import os
 import re
 import signal
 import sys

@@ -51,7 +51,7 @@ struct job_attempts {
 
 /* One more has failed, and err says why. Is it worth another one? Eight are,
  * with half a minute to a whole one between them all; where the server says
- * that it will be there later, as many as two minutes allow. */
+ * that it is starting up or shutting down, as many as two minutes allow. */
 bool job_tries_again(struct job_attempts *a, const struct err *err);
 
 #endif

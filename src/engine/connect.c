@@ -8,7 +8,7 @@
 #include <sys/random.h>
 
 #define ATTEMPTS 8
-#define LATER_MS 120000
+#define STARTING_MS 120000
 
 /* Jitter keeps workers from coming back all at once, those of other processes
  * and hosts, too: what random() says unseeded is the same in all of them. */
@@ -23,12 +23,17 @@ job_backoff_ms(int attempt)
 	return ms / 2 + (long)draw % (ms / 2 + 1);
 }
 
+static bool
+is_starting(const struct err *err)
+{
+	return !strcmp(err->sqlstate, "57P03");
+}
+
 /* Too many connections; starting up, shutting down or recovering. */
 static bool
 says_later(const struct err *err)
 {
-	return !strcmp(err->sqlstate, "53300") ||
-	       !strcmp(err->sqlstate, "57P03");
+	return is_starting(err) || !strcmp(err->sqlstate, "53300");
 }
 
 bool
@@ -36,8 +41,8 @@ job_tries_again(struct job_attempts *a, const struct err *err)
 {
 	if (a->count++ == 0)
 		a->since_ms = clock_ms();
-	return says_later(err) ? clock_ms() - a->since_ms < LATER_MS
-			       : a->count <= ATTEMPTS;
+	return is_starting(err) ? clock_ms() - a->since_ms < STARTING_MS
+				: a->count <= ATTEMPTS;
 }
 
 static int

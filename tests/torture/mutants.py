@@ -105,7 +105,7 @@ MUTANTS = {
         "\t*found = f->batch->rows > 6;\n",
         "torture/test_proxy.py", "Slow"),
     "a lost connection is not replaced": (
-        "src/engine/worker.c",
+        "src/engine/survive.c",
         "!job_tries_again(&w->losses, err)", "true",
         "torture/test_proxy.py", "cut_at_any"),
     "new partitions are nobody's business": (

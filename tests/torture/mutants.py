@@ -108,6 +108,14 @@ MUTANTS = {
         "src/engine/survive.c",
         "!job_tries_again(&w->losses, err)", "true",
         "torture/test_proxy.py", "cut_at_any"),
+    "what libpq has given up is waited for": (
+        "src/db/pg_flush.c",
+        "nulls == 2", "nulls == -1",
+        "torture/test_proxy.py", "Farewell"),
+    "a table that fails ends the run for all": (
+        "src/engine/survive.c",
+        "return w->walks &&", "return false &&",
+        "torture/test_faults.py", "OneTableFails"),
     "new partitions are nobody's business": (
         "src/engine/prove.c",
         "\tp->relist = now.leaves != e->catalog.leaves;\n"

@@ -202,7 +202,7 @@ turn(bool *waited, struct worker *w, struct err *err)
 	bool found;
 	int rc;
 
-	*waited = false;
+	*waited = w->walks = false;
 	if (!w->pg && connect_worker(w, err) < 0)
 		return -1;
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <

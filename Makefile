@@ -122,7 +122,10 @@ force:
 sub = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 # How much a table grows depends on who gets the cores.
 alone := tests/db/test_growth.py
-run = @scripts/run-tests.py -b $(B) $(addprefix -a ,$(alone)) $(if $(V),-v)
+# They fill a disk, and have the kernel ignore packets.
+root := $(addprefix tests/torture/test_,faults.py proxy.py)
+run = @scripts/run-tests.py -b $(B) $(addprefix -a ,$(alone)) \
+	$(addprefix -r ,$(root)) $(if $(V),-v)
 
 # FLAVOUR:PATH of the unit tests in flavour 1.
 units = $(patsubst $(O)/%,$(1):$(B)/$(1)/%,$(unit))
@@ -160,16 +163,16 @@ check: deps ## every test there is, with and without sanitizers
 # The slice of it that is part of check differs in numbers only. SEED=
 # repeats the dice of a run.
 .PHONY: torture
+torture: export TORTURE = full
 torture: deps ## live writers, kills, cut lines, faults: ten minutes
 	$(sub) programs
-	@TORTURE=full scripts/run-tests.py -b $(B) -v -t 3600 \
-		$(addprefix release:,$(torture))
+	$(run) -v -t 3600 $(addprefix release:,$(torture))
 
 .PHONY: torture-long
+torture-long: export TORTURE = long
 torture-long: deps ## the same for hours
 	$(sub) programs
-	@TORTURE=long scripts/run-tests.py -b $(B) -v -t 43200 \
-		$(addprefix release:,$(torture))
+	$(run) -v -t 43200 $(addprefix release:,$(torture))
 
 .PHONY: mutants
 mutants: deps ## break the program in known ways: does a test notice?

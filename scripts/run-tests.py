@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Run test suites, at most two at a time, and count.
 
-    scripts/run-tests.py [-j N] [-v] [-t SECONDS] [-a PATH]... FLAVOUR:PATH...
+    scripts/run-tests.py [-j N] [-v] [-t SECONDS] [-a PATH]... [-r PATH]...
+                         FLAVOUR:PATH...
 
 A suite is a cmocka program or a Python file of unittest cases. It finds what
 it tests in the folder that PGREKEY_BUILD names, B/FLAVOUR. One line per suite;
@@ -15,6 +16,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +40,9 @@ STILL = ["setarch", "--addr-no-randomize"]
 
 # Heavy tests do less under a sanitizer.
 SLOW = ("asan", "tsan")
+
+# A ticket of sudo's is good for fifteen minutes, some have it shorter.
+SUDO_EVERY = 50
 
 live = set()
 live_lock = threading.Lock()
@@ -69,6 +74,26 @@ def command(flavour, path):
     return argv
 
 
+def borrow_root():
+    """Some suites need root for a moment and take it by `sudo -n`, so somebody
+    has to give the password now. Sudo asks once; what it remembers must not
+    become too old meanwhile."""
+    if os.geteuid() == 0 or not shutil.which("sudo"):
+        return
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if not subprocess.call(["sudo", "-n", "true"], **quiet):
+        return
+    print("Some of the tests need root for a moment.", file=sys.stderr)
+    if subprocess.call(["sudo", "-v"]):
+        return
+
+    def refresh():
+        while not stopping.wait(SUDO_EVERY):
+            subprocess.call(["sudo", "-n", "-v"], **quiet)
+
+    threading.Thread(target=refresh, daemon=True).start()
+
+
 def end(process, seconds=20):
     """Ask the group to clean up after itself, as Ctrl-C would; then insist."""
     for sign in (signal.SIGINT, signal.SIGKILL):
@@ -85,9 +110,11 @@ def execute(argv, env, log, timeout):
         if stopping.is_set():
             return None
         try:
+            # A group, so that end() reaches all of it; no session of its
+            # own, since sudo's ticket is the session's.
             process = subprocess.Popen(argv, env=env, stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL,
-                                       start_new_session=True)
+                                       preexec_fn=os.setpgrp)
         except OSError as failure:
             log.write(f"{failure}\n".encode())
             return 127
@@ -179,11 +206,18 @@ def main():
     parser.add_argument("-b", "--build", default="build")
     parser.add_argument("-a", "--alone", action="append", default=[],
                         metavar="PATH", help="run it with no other beside it")
+    parser.add_argument("-r", "--root", action="append", default=[],
+                        metavar="PATH", help="it uses sudo -n")
     parser.add_argument("suites", nargs="+", metavar="FLAVOUR:PATH")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
 
-    alone = [s for s in options.suites if s.split(":", 1)[1] in options.alone]
+    def among(paths):
+        return [s for s in options.suites if s.split(":", 1)[1] in paths]
+
+    if among(options.root):
+        borrow_root()
+    alone = among(options.alone)
     shared = [s for s in options.suites if s not in alone]
     counts = [run_all(shared, options.jobs, options),
               run_all(alone, 1, options)]

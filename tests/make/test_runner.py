@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -128,6 +129,38 @@ class RunnerTest(unittest.TestCase):
             echo '[       OK ] a'""")
         self.tally(1, 1, lonely, other)
         self.tally(2, 0, lonely, other, options=["-a", lonely])
+
+    def test_a_suite_that_uses_sudo_has_its_password_asked_for_at_once(self):
+        """Sudo gives the ticket to the session; so that is the runner's."""
+        tools = self.folder / "bin"
+        tools.mkdir()
+        tools.chmod(0o777)
+        sudo = tools / "sudo"
+        sudo.write_text(textwrap.dedent("""\
+            #!/bin/sh
+            session=$(ps -o sid= -p $$)
+            case "$1" in
+            -v) echo "password?" >&2; touch "$0.$session";;
+            -n) test -e "$0.$session";;
+            esac
+            """))
+        sudo.chmod(0o755)
+        suite = self.program("sudo -n true && echo '[       OK ] a'")
+        runner = shutil.copy(RUNNER, self.folder)
+        self.folder.chmod(0o755)
+        env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}")
+        who = {"user": "nobody", "group": "nogroup", "extra_groups": []} \
+            if os.geteuid() == 0 else {}
+        for options, status, said in (["-r", suite], 0, "password?"), \
+                (["-r", "other"], 1, ""):
+            with self.subTest(options=options):
+                done = subprocess.run(
+                    [runner, *options, f"release:{suite}"], env=env, **who,
+                    capture_output=True, text=True, cwd=self.folder,
+                    start_new_session=True)
+                self.assertEqual(done.returncode, status, done)
+                self.assertIn(said, done.stderr)
+                self.assertEqual("password" in done.stderr, bool(said))
 
     def test_interrupted_it_lets_the_suites_clean_up(self):
         ready, mark = self.folder / "ready", self.folder / "cleaned"

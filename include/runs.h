@@ -24,7 +24,7 @@ struct run_facts {
 	const char *paused_by;
 	int64_t paused_ms;
 	const char *why; /* nobody works, or "" */
-	int64_t rewritten, conflict, deferred, findings;
+	int64_t rewritten, moved, conflict, deferred, findings;
 };
 
 struct table_facts {
@@ -34,7 +34,7 @@ struct table_facts {
 	const char *state; /* dirty, walking, settled, exhausted, gone */
 	int64_t pass;
 	int64_t blocks, done; /* of this pass */
-	int64_t rewritten, conflict, deferred;
+	int64_t rewritten, moved, conflict, deferred;
 };
 
 struct worker_facts {

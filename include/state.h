@@ -108,6 +108,7 @@ int state_claim(bool *found, struct chunk *ret, struct state *s,
 /* What happened to rows of a chunk that no batch has counted. */
 struct chunk_counts {
 	size_t columns;
+	int64_t moved[TARGET_COLUMNS_MAX];    /* its row changed, not it */
 	int64_t conflict[TARGET_COLUMNS_MAX]; /* changed by someone else */
 	int64_t deferred[TARGET_COLUMNS_MAX]; /* locked by someone else */
 	int64_t left;    /* rows that a further pass must look at */

@@ -31,7 +31,7 @@ struct tally_column {
 	int64_t nested, mislabelled, late;
 	int64_t findings; /* values that are left as they are, not clean */
 	int64_t left;     /* values that are to be rewritten */
-	int64_t rewritten, conflict, deferred;
+	int64_t rewritten, moved, conflict, deferred;
 	struct key_count *key;
 	size_t keys;
 };

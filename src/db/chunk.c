@@ -105,6 +105,7 @@ state_advance(struct state *s, const struct chunk *c,
 		done ? "done" : "running", LEASE_SECONDS,
 		(long long)counts->left, (long long)counts->locked,
 		(long long)counts->refused);
+	add_sums(&sql, "moved", counts->columns, counts->moved);
 	add_sums(&sql, "conflict", counts->columns, counts->conflict);
 	add_sums(&sql, "deferred", counts->columns, counts->deferred);
 	buf_adds(&sql, " WHERE run_id = $1 AND leaf = $2 AND no = $3"

@@ -53,10 +53,11 @@ state_settle(struct state *s, uint32_t leaf, struct err *err)
 	" GROUP BY l.leaf HAVING pg_catalog.count(*) FILTER (WHERE c.state " \
 	"<> 'done')"                                                         \
 	" = 0), "
-#define FOLD_SUMS        \
-	ADD("rewritten") \
-	ADD("nested")    \
-	ADD("mislabelled") ADD("late") ADD("conflict") ADD("deferred")
+#define FOLD_SUMS          \
+	ADD("rewritten")   \
+	ADD("nested")      \
+	ADD("mislabelled") \
+	ADD("late") ADD("moved") ADD("conflict") ADD("deferred")
 /* A pass that wrote nothing and left rows is followed by a pause, longer each
  * time; rows that are only locked do not use up the passes. */
 #define FOLD_NEXT                                                             \
@@ -105,11 +106,12 @@ static const char plan_sql[] =
 	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 2), $6), $4)"
 	"  + $7 - 1) / $7 * $7 AS size FROM begun AS b) "
 	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, epoch,"
-	" rewritten, nested, mislabelled, late, conflict, deferred)"
+	" rewritten, nested, mislabelled, late, moved, conflict, deferred)"
 	" SELECT $1, c.leaf, g, g * c.size,"
 	" least((g + 1) * c.size, c.blocks), g * c.size,"
 	" c.pass::bigint << 32, c.zero, c.zero,"
-	" c.zero, c.zero, c.zero, c.zero FROM cut AS c CROSS JOIN LATERAL "
+	" c.zero, c.zero, c.zero, c.zero, c.zero FROM cut AS c CROSS JOIN "
+	"LATERAL "
 	"pg_catalog.generate_series("
 	" 0, (c.blocks + c.size - 1) / c.size - 1) AS g";
 

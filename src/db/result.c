@@ -94,7 +94,8 @@ state_finish(struct state *s, const struct selection *sel,
 	return state_exec(s, "COMMIT", NULL, err);
 }
 
-#define COUNTERS "rewritten, nested, mislabelled, late, conflict, deferred"
+#define COUNTERS \
+	"rewritten, nested, mislabelled, late, moved, conflict, deferred"
 
 /* -- reading it again ------------------------------------------------------ */
 
@@ -117,12 +118,14 @@ state_numbers(struct state *s, number_fn fn, void *ctx, struct err *err)
 		    " pg_catalog.unnest(l.nested),"
 		    " pg_catalog.unnest(l.mislabelled),"
 		    " pg_catalog.unnest(l.late),"
+		    " pg_catalog.unnest(l.moved),"
 		    " pg_catalog.unnest(l.conflict),"
 		    " pg_catalog.unnest(l.deferred))"
-		    " WITH ORDINALITY AS u(r, n, m, t, c, d, i)"
+		    " WITH ORDINALITY AS u(r, n, m, t, v, c, d, i)"
 		    " CROSS JOIN LATERAL (VALUES ('rewritten', u.r),"
 		    " ('nested', u.n), ('mislabelled', u.m), ('late', u.t),"
-		    " ('conflict', u.c), ('deferred', u.d)) AS x(k, v)",
+		    " ('moved', u.v), ('conflict', u.c), ('deferred', u.d)) AS "
+		    "x(k, v)",
 		    &args, err) < 0)
 		return -1;
 	for (int i = 0; i < pg_rows(r); i++) {

@@ -243,8 +243,8 @@ insert_leaves(struct state *s, const struct catalog *catalog, struct err *err)
 		if (state_query(&r, s,
 			    "INSERT INTO @.leaf (run_id, leaf, name, label,"
 			    " columns, rewritten, nested, mislabelled, late,"
-			    " conflict, deferred) SELECT"
-			    " $1, $2, $3, $4, '{}', z, z, z, z, z, z FROM"
+			    " moved, conflict, deferred) SELECT"
+			    " $1, $2, $3, $4, '{}', z, z, z, z, z, z, z FROM"
 			    " pg_catalog.array_fill(0::bigint, ARRAY[$5::int])"
 			    " AS z ON CONFLICT DO NOTHING RETURNING 1",
 			    &args, err) < 0)

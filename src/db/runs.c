@@ -21,7 +21,10 @@
 #define SUM(array)                                                \
 	"coalesce(pg_catalog.sum((SELECT pg_catalog.sum(v) FROM " \
 	"pg_catalog.unnest(x." array ") AS v)), 0)::bigint AS " array
-#define SUMS SUM("rewritten") ", " SUM("conflict") ", " SUM("deferred")
+#define COUNTED "rewritten, moved, conflict, deferred"
+#define SUMS             \
+	SUM("rewritten") \
+	", " SUM("moved") ", " SUM("conflict") ", " SUM("deferred")
 
 /* To go back to plaintext, values under the primary are opened, too. */
 #define OTHER_KEYS                                      \
@@ -58,11 +61,11 @@ static const char runs_sql[] =
 	" " STARTED ", " FINISHED ", " NOW ","
 	" coalesce(r.exit_status, -1), coalesce(r.paused_by, ''),"
 	" " PAUSED_SINCE ", " WAITING_WHY ","
-	" c.rewritten, c.conflict, c.deferred, " FINDINGS
+	" c.rewritten, c.moved, c.conflict, c.deferred, " FINDINGS
 	" FROM @.run AS r CROSS JOIN LATERAL (SELECT " SUMS " FROM"
-	" (SELECT rewritten, conflict, deferred FROM @.leaf"
+	" (SELECT " COUNTED " FROM @.leaf"
 	"  WHERE run_id = r.id UNION ALL"
-	"  SELECT rewritten, conflict, deferred FROM @.chunk"
+	"  SELECT " COUNTED " FROM @.chunk"
 	"  WHERE run_id = r.id) AS x) AS c"
 	" WHERE $1 OR CASE WHEN $2 > 0 THEN r.id = $2 WHEN $3 IS NOT NULL"
 	" THEN r.id = ANY ($3::bigint[]) ELSE r.state = 'open'"
@@ -76,10 +79,10 @@ static const char tables_sql[] =
 	"@.chunk AS c"
 	"  WHERE c.run_id = l.run_id AND c.leaf = l.leaf"
 	"  AND c.state <> 'done'), 0)::bigint,"
-	" s.rewritten, s.conflict, s.deferred"
+	" s.rewritten, s.moved, s.conflict, s.deferred"
 	" FROM @.leaf AS l CROSS JOIN LATERAL (SELECT " SUMS " FROM"
-	" (SELECT l.rewritten, l.conflict, l.deferred UNION ALL"
-	"  SELECT rewritten, conflict, deferred FROM @.chunk AS c"
+	" (SELECT l.rewritten, l.moved, l.conflict, l.deferred UNION ALL"
+	"  SELECT " COUNTED " FROM @.chunk AS c"
 	"  WHERE c.run_id = l.run_id AND c.leaf = l.leaf) AS x) AS s"
 	" WHERE l.run_id = ANY ($1::bigint[])"
 	" ORDER BY l.run_id DESC, l.label, l.name";
@@ -155,9 +158,10 @@ read_runs(struct runs *ret)
 			.paused_ms = pg_int(r, i, 16),
 			.why = pg_text(r, i, 17),
 			.rewritten = pg_int(r, i, 18),
-			.conflict = pg_int(r, i, 19),
-			.deferred = pg_int(r, i, 20),
-			.findings = pg_int(r, i, 21),
+			.moved = pg_int(r, i, 19),
+			.conflict = pg_int(r, i, 20),
+			.deferred = pg_int(r, i, 21),
+			.findings = pg_int(r, i, 22),
 		};
 	}
 }
@@ -179,8 +183,9 @@ read_tables(struct runs *ret)
 			.blocks = pg_int(r, i, 5),
 			.done = pg_int(r, i, 6),
 			.rewritten = pg_int(r, i, 7),
-			.conflict = pg_int(r, i, 8),
-			.deferred = pg_int(r, i, 9),
+			.moved = pg_int(r, i, 8),
+			.conflict = pg_int(r, i, 9),
+			.deferred = pg_int(r, i, 10),
 		};
 	}
 }

@@ -205,7 +205,36 @@ has_tid(const struct window *win, struct tid tid)
 	return false;
 }
 
-/* Missed and not there any more: somebody else changed or moved it. */
+static bool
+has_value(const struct window *win, size_t column, struct slice value)
+{
+	for (size_t row = 0; row < win->rows; row++) {
+		const struct cell *c = &win->cell[row * win->columns + column];
+
+		if (c->present && slice_eq(window_value(win, c), value))
+			return true;
+	}
+	return false;
+}
+
+/* A version that was missed and is not there any more. Where its value is found
+ * again, somebody else changed another column of the row; if not, its value, or
+ * deleted it, or it has no place in the window any more. */
+static void
+count_gone(struct worker *w, const struct window *win, size_t row)
+{
+	const struct cell *c = &win->cell[row * win->columns];
+
+	for (size_t i = 0; i < win->columns; i++) {
+		if (!c[i].present)
+			continue;
+		if (has_value(&w->again, i, window_value(win, &c[i])))
+			w->counts.moved[i]++;
+		else
+			w->counts.conflict[i]++;
+	}
+}
+
 static void
 count_conflicts(struct worker *w, size_t window)
 {
@@ -222,7 +251,7 @@ count_conflicts(struct worker *w, size_t window)
 			tid.block < w->again.range.lo.block)
 			continue; /* another part of the window */
 		if (!has_tid(&w->again, tid))
-			count_columns(w->counts.conflict, win, m->row);
+			count_gone(w, win, m->row);
 	}
 }
 

@@ -86,12 +86,14 @@ add_column(struct buf *b, const struct target *t, size_t column,
 	}
 	buf_adds(b, any ? "\n" : "");
 	any = false;
-	if (c->rewritten || c->conflict || c->deferred || c->nested ||
-		c->mislabelled || c->late) {
-		buf_adds(b, c->rewritten || c->conflict || c->deferred
-				    ? "  this run: "
-				    : "  of them: ");
+	if (c->rewritten || c->moved || c->conflict || c->deferred ||
+		c->nested || c->mislabelled || c->late) {
+		buf_adds(b,
+			c->rewritten || c->moved || c->conflict || c->deferred
+				? "  this run: "
+				: "  of them: ");
 		add_item(b, "rewritten", c->rewritten, &any);
+		add_item(b, "moved", c->moved, &any);
 		add_item(b, "conflict", c->conflict, &any);
 		add_item(b, "deferred", c->deferred, &any);
 		add_item(b, "nested", c->nested, &any);

@@ -66,6 +66,7 @@ add_column(struct json *j, const char *name, const struct tally_column *c,
 	json_end(j, '}');
 	if (rotated) {
 		json_int(j, "rewritten", c->rewritten);
+		json_int(j, "moved", c->moved);
 		json_int(j, "conflict", c->conflict);
 		json_int(j, "deferred", c->deferred);
 	} else {

@@ -86,7 +86,9 @@ add_counts(
 	else
 		buf_adds(b, r->finished_ms ? "/s from its start to its end"
 					   : "/s since its start");
-	buf_adds(b, "; conflicts ");
+	buf_adds(b, "; moved ");
+	text_grouped(b, r->moved);
+	buf_adds(b, ", conflicts ");
 	text_grouped(b, r->conflict);
 	buf_adds(b, ", deferred ");
 	text_grouped(b, r->deferred);
@@ -294,6 +296,7 @@ json_counts(
 	struct json *j, const struct run_facts *r, const struct run_rate *rate)
 {
 	json_int(j, "rewritten", r->rewritten);
+	json_int(j, "moved", r->moved);
 	json_int(j, "conflict", r->conflict);
 	json_int(j, "deferred", r->deferred);
 	json_int(j, "findings", r->findings);
@@ -322,6 +325,7 @@ json_tables(struct json *j, const struct runs *runs, const struct run_facts *r)
 		json_int(j, "blocks_done", t->done);
 		json_real(j, "percent", status_percent(t), 1);
 		json_int(j, "rewritten", t->rewritten);
+		json_int(j, "moved", t->moved);
 		json_int(j, "conflict", t->conflict);
 		json_int(j, "deferred", t->deferred);
 		json_end(j, '}');

@@ -216,6 +216,7 @@ static const struct named counters[] = {
 	COUNTER("pass", nested),
 	COUNTER("pass", mislabelled),
 	COUNTER("pass", late),
+	COUNTER("pass", moved),
 	COUNTER("pass", conflict),
 	COUNTER("pass", deferred),
 };

@@ -629,10 +629,11 @@ class Trail(Base):
         self.assertExit(0, self.tool.rotate())
         self.assertEqual(
             self.value("SELECT count(*) FROM pgrekey.chunk"), 0)
-        self.sql("UPDATE pgrekey.leaf SET conflict = '{3}', deferred = '{5}'")
+        self.sql("UPDATE pgrekey.leaf SET moved = '{2}', conflict = '{3}',"
+                 " deferred = '{5}'")
         run, = self.status("--runs")["runs"]
-        self.assertEqual((run["rewritten"], run["conflict"], run["deferred"]),
-                         (self.ROWS, 3, 5))
+        self.assertEqual((run["rewritten"], run["moved"], run["conflict"],
+                          run["deferred"]), (self.ROWS, 2, 3, 5))
 
     def test_keys_that_a_later_start_knows_are_in_it(self):
         self.begin().kill()

@@ -175,7 +175,7 @@ static void
 tell_sums(const struct fake_sums *sums, uint32_t leaf, number_fn fn, void *ctx)
 {
 	static const char *const name[COUNTS] = {"rewritten", "nested",
-		"mislabelled", "late", "conflict", "deferred"};
+		"mislabelled", "late", "moved", "conflict", "deferred"};
 
 	for (size_t c = 0; c < FAKE_COLUMNS; c++) {
 		char column[24];

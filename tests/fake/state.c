@@ -244,6 +244,7 @@ state_advance(struct state *s, const struct chunk *c,
 	mine->locked += counts->locked;
 	mine->refused += counts->refused;
 	for (size_t i = 0; i < counts->columns; i++) {
+		mine->sums.n[COUNT_MOVED][i] += counts->moved[i];
 		mine->sums.n[COUNT_CONFLICT][i] += counts->conflict[i];
 		mine->sums.n[COUNT_DEFERRED][i] += counts->deferred[i];
 	}

@@ -173,6 +173,7 @@ numbers_arrive_by_name_and_unknown_ones_are_ignored(void **state)
 	tally_number(c, "key", "k1", 3);
 	tally_number(c, "counter", "findings", 4);
 	tally_number(c, "pass", "rewritten", 6);
+	tally_number(c, "pass", "moved", 5);
 	tally_number(c, "pass", "conflict", 7);
 	tally_number(c, "pass", "deferred", 8);
 	tally_number(c, "verdict", "better", 9);
@@ -183,6 +184,7 @@ numbers_arrive_by_name_and_unknown_ones_are_ignored(void **state)
 	assert_int_equal(of_key(c, "k1"), 3);
 	assert_int_equal(c->findings, 4);
 	assert_int_equal(c->rewritten, 6);
+	assert_int_equal(c->moved, 5);
 	assert_int_equal(c->conflict, 7);
 	assert_int_equal(c->deferred, 8);
 	tally_column_done(c);

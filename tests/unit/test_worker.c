@@ -120,8 +120,8 @@ check_failed_run(enum fake_failure failure, const struct run *r)
 	must(!proves_at_once(failure, &f) || f.reopened == 0);
 	if (!f.by_worker || !fired_at(&f, "rows_wait"))
 		return;
-	must((failure != FAKE_MOVED && failure != FAKE_CHANGED) ||
-		fake_count(f.runs, COUNT_CONFLICT) > 0);
+	must(failure != FAKE_MOVED || fake_count(f.runs, COUNT_MOVED) > 0);
+	must(failure != FAKE_CHANGED || fake_count(f.runs, COUNT_CONFLICT) > 0);
 	must((failure != FAKE_LOCKED && failure != FAKE_HELD) || deferred > 0);
 }
 
@@ -135,6 +135,8 @@ count_hazards(enum fake_failure failure, const struct fake_facts *f)
 {
 	switch (failure) {
 	case FAKE_MOVED:
+		hazards += fake_count(1, COUNT_MOVED);
+		break;
 	case FAKE_CHANGED:
 	case FAKE_CHANGED_OLD:
 		hazards += fake_count(1, COUNT_CONFLICT);
@@ -244,6 +246,7 @@ an_undisturbed_run_writes_each_value_once(void **state)
 	check_finished(&r);
 	check_counts();
 	must(fake_facts().runs == 1 && fake_facts().proofs == 1);
+	must(fake_count(1, COUNT_MOVED) == 0);
 	must(fake_count(1, COUNT_CONFLICT) == 0);
 	must(fake_count(1, COUNT_DEFERRED) == 0);
 	run_done(&r);

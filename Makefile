@@ -136,7 +136,11 @@ db := $(long) $(filter-out $(long),$(wildcard tests/db/test_*.py))
 program := $(db) $(wildcard tests/cli/test_*.py tests/interop/test_*.py)
 torture := $(addprefix tests/torture/test_,proxy.py kills.py faults.py)
 torture += $(filter-out $(torture),$(wildcard tests/torture/test_*.py))
-python := $(torture) $(program) $(filter-out $(torture) $(program),\
+# Only a test build has fail points.
+named := tests/torture/test_fail_points.py
+torture_suites := $(addprefix asan:,$(named)) \
+	$(addprefix release:,$(filter-out $(named),$(torture)))
+python := $(program) $(filter-out $(torture) $(program),\
 	$(wildcard tests/*/test_*.py))
 # Not under the sanitizers: their memory is their own, plans the server's, and
 # what is about the server more than about threads and memory takes too long.
@@ -157,8 +161,8 @@ check: deps ## every test there is, with and without sanitizers
 	$(sub) programs
 	$(sub) san-programs
 	$(sub) compilers
-	$(run) $(addprefix release:,$(python)) $(call units,release) \
-		$(san_suites)
+	$(run) $(torture_suites) $(addprefix release:,$(python)) \
+		$(call units,release) $(san_suites)
 
 # The slice of it that is part of check differs in numbers only. SEED=
 # repeats the dice of a run.
@@ -166,13 +170,15 @@ check: deps ## every test there is, with and without sanitizers
 torture: export TORTURE = full
 torture: deps ## live writers, kills, cut lines, faults: ten minutes
 	$(sub) programs
-	$(run) -v -t 3600 $(addprefix release:,$(torture))
+	$(sub) FLAVOUR=asan programs
+	$(run) -v -t 3600 $(torture_suites)
 
 .PHONY: torture-long
 torture-long: export TORTURE = long
 torture-long: deps ## the same for hours
 	$(sub) programs
-	$(run) -v -t 43200 $(addprefix release:,$(torture))
+	$(sub) FLAVOUR=asan programs
+	$(run) -v -t 43200 $(torture_suites)
 
 .PHONY: mutants
 mutants: deps ## break the program in known ways: does a test notice?

@@ -4,6 +4,7 @@
  * with the others.
  */
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include <stdlib.h>
 
@@ -184,6 +185,7 @@ generations_work(struct engine *e, struct state *s, struct err *err)
 	do {
 		if (run_workers(e, s, err) < 0)
 			return -1;
+		FAIL_POINT(workers_ended);
 		if (stop_requested(&e->stop))
 			break;
 		if ((e->end == END_RELIST || e->end == END_LEAF) &&

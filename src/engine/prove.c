@@ -5,6 +5,7 @@
  * what it computed before, then look at everything in one snapshot.
  */
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include "snapshot.h"
 #include "text.h"
@@ -254,6 +255,7 @@ act(struct ending *ret, const struct proof *p, struct worker *w,
 	if (state_prove_conclude(&w->state, err) < 0 ||
 		reopen(&again, &left, p, w, err) < 0)
 		return -1;
+	FAIL_POINT(conclusion_drawn);
 	return again ? pg_exec(w->pg, "COMMIT", err)
 		     : conclude(ret, p, w, left, err);
 }
@@ -287,9 +289,12 @@ prove(struct worker *w, struct err *err)
 	p.which = xcalloc(w->e->selection.count, sizeof(*p.which));
 	if (state_fence(&w->state, &w->e->selection, &wait, p.who, err) < 0)
 		goto out;
+	FAIL_POINT(fence_reached);
 	if (!is_stopping(w->e) && look_at_all(&p, w, err) < 0)
 		goto out;
+	FAIL_POINT(all_seen);
 	rc = draw_conclusions(&p, w, err);
+	FAIL_POINT(conclusion_stored);
 out:
 	proof_done(&p);
 	return rc;

@@ -3,6 +3,7 @@
  */
 #include "cell_int.h"
 #include "engine_int.h"
+#include "fail_point.h"
 #include <stdlib.h>
 
 static void
@@ -64,6 +65,7 @@ refuse_row(struct worker *w, const struct window *win, size_t row,
 		if (w->counts.refused <= w->e->o->job.max_findings)
 			rc = find_row(w, win, row, &about, err);
 	}
+	FAIL_POINT(row_refused);
 	free(about.identity);
 	return rc;
 }

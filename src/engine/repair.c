@@ -4,6 +4,7 @@
  * for nobody, and never blocks the other rows.
  */
 #include "engine_int.h"
+#include "fail_point.h"
 #include <stdlib.h>
 
 /* -- rows that did not take ------------------------------------------------ */
@@ -322,6 +323,7 @@ repair_window(struct worker *w, size_t window, struct err *err)
 	};
 	struct range range = w->window[window].range;
 
+	FAIL_POINT(rows_missed);
 	while (range.lo.block < range.hi.block ||
 		(range.lo.block == range.hi.block &&
 			range.lo.offset < range.hi.offset)) {

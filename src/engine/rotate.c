@@ -4,6 +4,7 @@
  */
 #include "clock.h"
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,8 +147,10 @@ begin_run(
 	if (preflight(e, s->pg, has_work, err) < 0)
 		goto out;
 	set_looking(e, NULL);
-	if (state_open_run(s, &e->spec, &ret->joined, err) < 0 ||
-		state_run_start(&e->judge.run_start, s, err) < 0)
+	if (state_open_run(s, &e->spec, &ret->joined, err) < 0)
+		goto out;
+	FAIL_POINT(run_opened);
+	if (state_run_start(&e->judge.run_start, s, err) < 0)
 		goto out;
 	e->run = ret->run = s->run;
 	e->opener = s->opener;

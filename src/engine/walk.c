@@ -2,6 +2,7 @@
  * Walking a chunk: groups of windows, read, written in rotation, then passed.
  */
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include <string.h>
 
@@ -102,6 +103,7 @@ pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 	w->counts.columns = rows_leaf(w->rows)->conf->columns;
 	rc = state_advance(
 		&w->state, &w->chunk, &w->counts, at.block, done, err);
+	FAIL_POINT(group_recorded);
 	w->counts = (struct chunk_counts){0};
 	w->advanced |= rc == 0;
 	return rc;
@@ -118,9 +120,12 @@ walk(struct worker *w, struct err *err)
 	while (is_before(at, end)) {
 		struct tid start = at;
 
-		if (read_group(&windows, w, &at, end, err) < 0 ||
-			write_group(w, windows, err) < 0)
+		if (read_group(&windows, w, &at, end, err) < 0)
 			return -1;
+		FAIL_POINT(group_read);
+		if (write_group(w, windows, err) < 0)
+			return -1;
+		FAIL_POINT(group_written);
 		if (!w->whole || stop_requested(&w->e->stop))
 			return pass_group(w, start, false, err);
 		if (pass_group(w, at, !is_before(at, end), err) < 0)

@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,7 @@ connect_worker(struct worker *w, struct err *err)
 		worker_disconnect(w);
 		return -1;
 	}
+	FAIL_POINT(worker_registered);
 	show_life(w, pg_is_pooled(pg));
 	return 0;
 }
@@ -147,6 +149,7 @@ next_step(bool *waited, struct worker *w, struct err *err)
 		engine_end(w->e, END_FAILED, &w->e->why, NULL);
 		return 0;
 	}
+	FAIL_POINT(pass_over);
 	switch (step) {
 	case STEP_CLAIM:
 		break;
@@ -208,6 +211,7 @@ turn(bool *waited, struct worker *w, struct err *err)
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <
 		0)
 		return -1;
+	FAIL_POINT(chunk_claimed);
 	w->walks = found;
 	rc = found ? walk_chunk(w, err) : next_step(waited, w, err);
 	w->walks = rc < 0 && found;

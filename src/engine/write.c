@@ -6,6 +6,7 @@
 #include "cell_int.h"
 #include "clock.h"
 #include "engine_int.h"
+#include "fail_point.h"
 #include "log.h"
 #include <stdlib.h>
 
@@ -255,13 +256,18 @@ make_batch(bool *found, struct worker *w, struct deal *d, struct flight *f,
 static int
 take_off(struct worker *w, struct flight *f, struct err *err)
 {
+	int rc;
+
+	FAIL_POINT(batch_made);
 	f->checkpoint = checkpoint_of(w);
 	f->options = options_of(w, f->batch, &f->checkpoint);
 	f->began_ms = clock_ms();
 	f->flies = true;
 	f->heard = false;
-	return rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
+	rc = rows_send(w->rows, w->pg, f->batch, &w->window[f->window].range,
 		&f->options, err);
+	FAIL_POINT(batch_sent);
+	return rc;
 }
 
 /* Slow servers get smaller batches. */
@@ -288,6 +294,7 @@ hear(struct worker *w, struct flight *f)
 	if (f->heard)
 		return;
 	f->rc = rows_wait(w->rows, w->pg, f->batch, &f->options, &f->why);
+	FAIL_POINT(batch_heard);
 	f->heard = true;
 	if (f->rc == 0 || strcmp(f->why.sqlstate, ROWS_NOT_TRIED) != 0)
 		adapt(w, f);

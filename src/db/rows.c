@@ -147,25 +147,40 @@ read_bounded(struct rows *r, struct pg *pg, const struct range *range,
 	return pg_exec(pg, "COMMIT", err);
 }
 
-/* All in one flush, and the server keeps nothing before it sends. What does
- * not fit is read in vain. */
+static bool
+no_row(void *ctx, const struct pg_result *row)
+{
+	(void)ctx, (void)row;
+	return true;
+}
+
+/* r->sql in a transaction, all in one flush; f NULL: for its own sake. */
 static int
-read_at_once(struct rows *r, struct pg *pg, const struct range *range,
-	struct fill *f, struct err *err)
+flush_read(struct rows *r, struct pg *pg, bool sorted, struct fill *f,
+	struct err *err)
 {
 	struct pg_step step[5] = {{.sql = pg_begin_sql(pg, PG_READ)}};
 	size_t steps = 1;
 
-	buf_reset(&r->sql);
-	sql_read(&r->sql, &r->view, range);
 	if (pg_settings(pg))
 		step[steps++].sql = pg_settings(pg);
-	if (!sql_is_sorted(&r->view))
+	if (!sorted)
 		step[steps++].sql = NO_INDEX;
 	step[steps++] = (struct pg_step){
-		.sql = buf_str(&r->sql), .fn = fill_row, .ctx = f};
+		.sql = buf_str(&r->sql), .fn = f ? fill_row : no_row, .ctx = f};
 	step[steps++].sql = "COMMIT";
 	return pg_flush(pg, step, steps, err);
+}
+
+/* The server keeps nothing before it sends. What does not fit is read in
+ * vain. */
+static int
+read_at_once(struct rows *r, struct pg *pg, const struct range *range,
+	struct fill *f, struct err *err)
+{
+	buf_reset(&r->sql);
+	sql_read(&r->sql, &r->view, range);
+	return flush_read(r, pg, sql_is_sorted(&r->view), f, err);
 }
 
 int
@@ -184,5 +199,16 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 		return rows_unread(r, err);
 	if (f.full)
 		window_cut(ret, range);
+	return 0;
+}
+
+int
+rows_prune(struct rows *r, struct pg *pg, const struct range *range,
+	struct err *err)
+{
+	buf_reset(&r->sql);
+	sql_visit(&r->sql, r->leaf, range);
+	if (flush_read(r, pg, false, NULL, err) < 0)
+		return rows_unread(r, err);
 	return 0;
 }

@@ -158,6 +158,14 @@ sql_read(struct buf *sql, const struct sql_view *v, const struct range *range)
 }
 
 void
+sql_visit(struct buf *sql, const struct leaf *leaf, const struct range *range)
+{
+	buf_addf(sql, "SELECT pg_catalog.count(*) FROM ONLY %s AS t WHERE ",
+		leaf->sql_name);
+	add_range(sql, range);
+}
+
+void
 sql_copy(struct buf *sql, const struct sql_view *v,
 	const struct copy_range *part)
 {

@@ -100,6 +100,7 @@ struct worker {
 
 	/* the leaf that is being walked */
 	struct rows *rows;
+	struct range behind; /* the group before, not yet pruned; or empty */
 	bool skip_locked;
 	int calm; /* batches without a miss; negative after one */
 

@@ -81,6 +81,7 @@ enter_leaf(struct worker *w, struct err *err)
 		return err_set(err, ERR_BUG, "a chunk of an unknown table");
 	rows_free(w->rows);
 	w->rows = engine_rows(w->e, leaf);
+	w->behind = (struct range){{0, 0}, {0, 0}};
 	w->sparse = false;
 	write_new_leaf(w);
 	columns = leaf->conf->columns;
@@ -109,6 +110,39 @@ pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 	return rc;
 }
 
+/* A turn prunes what the one before it left dead. What the last one left, the
+ * next look at the page would prune, be it only the proof's: and after a
+ * checkpoint that means one more image of each page in the WAL. So this is done
+ * while the page is still fresh; but a group late, when no other worker has a
+ * snapshot any more that is older. */
+static int
+prune_behind(struct worker *w, struct err *err)
+{
+	struct range range = w->behind;
+
+	w->behind = (struct range){{0, 0}, {0, 0}};
+	if (!is_before(range.lo, range.hi) || worker_yields(w))
+		return 0;
+	return rows_prune(w->rows, w->pg, &range, err);
+}
+
+/* Not where few pages were written to: a look costs the same for each. */
+static void
+leave_behind(struct worker *w, size_t windows)
+{
+	struct range range;
+	size_t rows = 0;
+
+	if (windows == 0)
+		return;
+	range = (struct range){
+		w->window[0].range.lo, w->window[windows - 1].range.hi};
+	for (size_t i = 0; i < windows; i++)
+		rows += w->window[i].rows;
+	if (rows >= range.hi.block - range.lo.block)
+		w->behind = range;
+}
+
 static int
 walk(struct worker *w, struct err *err)
 {
@@ -123,11 +157,13 @@ walk(struct worker *w, struct err *err)
 		if (read_group(&windows, w, &at, end, err) < 0)
 			return -1;
 		FAIL_POINT(group_read);
-		if (write_group(w, windows, err) < 0)
+		if (prune_behind(w, err) < 0 ||
+			write_group(w, windows, err) < 0)
 			return -1;
 		FAIL_POINT(group_written);
 		if (!w->whole || stop_requested(&w->e->stop))
 			return pass_group(w, start, false, err);
+		leave_behind(w, windows);
 		if (pass_group(w, at, !is_before(at, end), err) < 0)
 			return -1;
 		if (w->state.paused)

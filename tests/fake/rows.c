@@ -123,6 +123,18 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 }
 
 int
+rows_prune(struct rows *r, struct pg *pg, const struct range *range,
+	struct err *err)
+{
+	(void)r, (void)range;
+	if (fake_enter(pg, "rows_prune", err) < 0)
+		return -1;
+	if (pg->transaction)
+		fake_wrong("pruning in an open transaction");
+	return fake_leave(pg, err);
+}
+
+int
 rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	struct err *err)
 {

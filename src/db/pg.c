@@ -51,8 +51,12 @@ pg_fail_result(
 	const char *said, *constraint, *column;
 	char line[256] = "";
 
-	if (!state)
+	if (!state) {
+		/* A good answer, or none, where another was due: what comes
+		 * next may be the answer to something else. */
+		pg->given_up = true;
 		return pg_fail_lost(pg, err);
+	}
 	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
@@ -160,6 +164,16 @@ pg_is_good(const PGresult *r)
 	       s == PGRES_SINGLE_TUPLE;
 }
 
+/* libpq numbers nothing: after a message too many each answer is taken for that
+ * to the next statement. No conclusion is drawn outside a transaction, so its
+ * end is where to look: what was read is void unless COMMIT says COMMIT. */
+bool
+pg_answers(const char *sql, PGresult *r)
+{
+	return pg_is_good(r) && (strcmp(sql, "COMMIT") != 0 ||
+					!strcmp(PQcmdStatus(r), "COMMIT"));
+}
+
 int
 pg_wrap(bool *wrapped, struct pg *pg, struct err *err)
 {
@@ -177,11 +191,11 @@ pg_unwrap(bool wrapped, struct pg *pg, struct err *err)
 /* The answer to a single statement. What only its commit finds, such as a
  * deferred trigger's refusal, comes behind an answer that was good. */
 static int
-receive_one(PGresult **ret, struct pg *pg, struct err *err)
+receive_one(PGresult **ret, struct pg *pg, const char *sql, struct err *err)
 {
 	PGresult *answer = PQgetResult(pg->conn), *more = NULL;
 
-	if (answer && pg_is_good(answer)) {
+	if (answer && pg_answers(sql, answer)) {
 		more = PQgetResult(pg->conn);
 		if (!more) {
 			*ret = answer;
@@ -201,7 +215,7 @@ ask_one(PGresult **ret, struct pg *pg, const char *sql,
 	int rc;
 
 	pg_waits(pg);
-	rc = pg_send_one(pg, sql, args, 0) ? receive_one(ret, pg, err)
+	rc = pg_send_one(pg, sql, args, 0) ? receive_one(ret, pg, sql, err)
 					   : pg_fail_lost(pg, err);
 	pg_heard(pg);
 	return rc;
@@ -247,7 +261,7 @@ pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
 	PGresult *r = exec(pg, sql);
 
-	if (!r || !pg_is_good(r)) {
+	if (!r || !pg_answers(sql, r)) {
 		pg_fail_result(pg, r, false, err);
 		PQclear(r);
 		pg_rollback(pg);
@@ -300,7 +314,10 @@ pg_is_null(const struct pg_result *r, int row, int column)
 const char *
 pg_text(const struct pg_result *r, int row, int column)
 {
-	return PQgetvalue(const_result(r), row, column);
+	const char *value = PQgetvalue(const_result(r), row, column);
+
+	/* NULL: the answer to another statement, which has not shown yet. */
+	return value ? value : "";
 }
 
 int64_t

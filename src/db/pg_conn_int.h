@@ -21,7 +21,8 @@ struct pg {
 	PGcancel *cancel;
 	bool pooled;
 	bool far;
-	bool given_up; /* by libpq, though it does not say so (pg_flush.c) */
+	bool given_up; /* by libpq, though it does not say so (pg_flush.c), or
+			  because answers are out of step (pg.c) */
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */
@@ -55,6 +56,8 @@ void pg_unlist(struct pg *pg);
 void pg_waits(struct pg *pg);
 void pg_heard(struct pg *pg);
 bool pg_is_good(const PGresult *r);
+/* The same, and it may be the answer to that statement. */
+bool pg_answers(const char *sql, PGresult *r);
 /* Reads the answers to what is under way, and drops them. */
 void pg_drop_flushes(struct pg *pg);
 /* Under our own name: callers never see libpq's types. */

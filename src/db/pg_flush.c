@@ -137,12 +137,12 @@ pg_drop_flushes(struct pg *pg)
 /* The next result of the flush, each of which is followed by NULL. The first
  * failure counts; what follows it was not run. */
 static PGresult *
-next_result(int *rc, struct pg *pg, bool foreign_code, struct err *err)
+next_result(int *rc, struct pg *pg, const struct pg_step *step, struct err *err)
 {
 	PGresult *r = PQgetResult(pg->conn);
 
-	if (*rc == 0 && (!r || !pg_is_good(r)))
-		*rc = pg_fail_result(pg, r, foreign_code, err);
+	if (*rc == 0 && (!r || !pg_answers(step->sql, r)))
+		*rc = pg_fail_result(pg, r, step->foreign_code, err);
 	if (r && !pg_lost(pg))
 		PQclear(PQgetResult(pg->conn)); /* the NULL */
 	return r;
@@ -152,15 +152,17 @@ next_result(int *rc, struct pg *pg, bool foreign_code, struct err *err)
 static void
 receive_kept(int *rc, struct pg *pg, const struct pg_flush *f, struct err *err)
 {
+	static const struct pg_step ours = {.sql = ""};
+
 	if (f->drops) {
-		PQclear(next_result(rc, pg, false, err));
+		PQclear(next_result(rc, pg, &ours, err));
 		if (*rc == 0) {
 			free(pg->kept);
 			pg->kept = NULL;
 		}
 	}
 	if (!pg_lost(pg))
-		PQclear(next_result(rc, pg, false, err));
+		PQclear(next_result(rc, pg, &ours, err));
 	if (*rc == 0)
 		pg->kept = pg->coming;
 	else
@@ -179,7 +181,7 @@ pg_receive(struct pg_result **ret, struct pg *pg, const struct pg_step *step,
 	for (size_t i = 0; i < count && !pg_lost(pg); i++) {
 		if (is_kept(pg, &step[i]) && f->prepares)
 			receive_kept(&rc, pg, f, err);
-		r = next_result(&rc, pg, step[i].foreign_code, err);
+		r = next_result(&rc, pg, &step[i], err);
 		if (rc == 0 && i == keep)
 			kept = r;
 		else
@@ -229,8 +231,7 @@ pg_flush(struct pg *pg, const struct pg_step *step, size_t count,
 		if (step[i].fn)
 			receive_rows(&rc, pg, &step[i], err);
 		else
-			PQclear(next_result(
-				&rc, pg, step[i].foreign_code, err));
+			PQclear(next_result(&rc, pg, &step[i], err));
 	}
 	rc = conclude(pg, rc, err);
 	if (rc < 0)

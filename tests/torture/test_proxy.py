@@ -1,8 +1,9 @@
-"""A bad line to the server: cut at any message, slow, one-sided, dead.
+"""A bad line to the server: cut at any message, slow, one-sided, dead, or
+with an echo.
 
 The proxy numbers the protocol's messages. A clean run says how many there
 are; then one run per number loses its connection right there, before the
-message got through or after it, COMMIT included.
+message got through or after it, COMMIT included, or gets the message twice.
 """
 import contextlib
 import re
@@ -56,6 +57,25 @@ class Line(Torture):
         self.assertDone(result, "a run through the proxy")
         return proxy
 
+    def all_over(self):
+        """Some numbers, of both directions."""
+        proxy = self.clean_run()
+        most = pick(12, 80, 10_000)
+        return [(direction, number)
+                for direction in (TO_SERVER, TO_CLIENT)
+                for number in spread(proxy.count[direction], most)]
+
+    def commits(self, *more):
+        """The messages around each COMMIT: the Sync that makes the server
+        look at it, its word that it has committed, that it is ready."""
+        kinds = self.clean_run().kinds
+        return [(direction, kinds[direction].index(wanted, at) + 1)
+                for direction, wanted in (
+                    *more, (TO_SERVER, b"S"), (TO_CLIENT, b"COMMIT"),
+                    (TO_CLIENT, b"Z"))
+                for at, kind in enumerate(kinds[direction])
+                if kind == b"COMMIT"]
+
     def suffer(self, fault, patience=60, **more):
         """A run with that fault, and another one over a good line; returns
         how the first one ended."""
@@ -84,34 +104,15 @@ class Line(Torture):
 
 
 class Cut(Line):
-    def messages(self):
-        """The numbers to cut at, of both directions."""
-        proxy = self.clean_run()
-        most = pick(12, 80, 10_000)
-        return [(direction, number)
-                for direction in (TO_SERVER, TO_CLIENT)
-                for number in spread(proxy.count[direction], most)]
-
     def test_cut_at_any_message_the_rotation_completes_with_no_difference(
             self):
-        for direction, number in self.messages():
+        for direction, number in self.all_over():
             for after in pick([number % 2 == 0], [number % 2 == 0],
                               [False, True]):
                 self.suffer(Fault("cut", direction, number, after))
         # Once it works, a lost connection is replaced.
         self.assertHazards(cut=pick(20, 140, 1000),
                            survived=self.hazards["cut"] // 2)
-
-    def commits(self):
-        """The messages around each COMMIT: the Sync that makes the server
-        look at it, its word that it has committed, that it is ready."""
-        kinds = self.clean_run().kinds
-        return [(direction, kinds[direction].index(wanted, at) + 1)
-                for direction, wanted in ((TO_SERVER, b"S"),
-                                          (TO_CLIENT, b"COMMIT"),
-                                          (TO_CLIENT, b"Z"))
-                for at, kind in enumerate(kinds[direction])
-                if kind == b"COMMIT"]
 
     def test_a_commit_in_doubt_is_neither_lost_nor_done_twice(self):
         commits = self.commits()
@@ -127,6 +128,43 @@ class Cut(Line):
         for number in spread(numbers, pick(4, 40, 200)):
             self.suffer(Fault("half_close", TO_CLIENT, number, hold=0.5))
         self.assertHazards(half_close=pick(3, 30, 150))
+
+
+class Twice(Line):
+    """What the protocol forbids, and libpq does not always notice: from then
+    on an answer may be taken for that of the next statement. The program may
+    give up as it likes, but not crash, hang, or claim what is not so."""
+
+    BOUND = 60  # seconds to end in
+    SENSIBLE = (0, 1, 4, 6, 70)
+
+    def bear(self, direction, number):
+        """A run that gets this message twice, and another one over a good
+        line."""
+        fault = Fault("twice", direction, number)
+        self.until_alone()
+        self.start_anew()
+        with self.proxy(fault) as proxy:
+            # A crash or no end is a failure, whoever runs it.
+            first = self.tool.rotate(patience=self.BOUND)
+        self.hazard("twice", len(proxy.doubled))
+        self.hazard(f"exit {first.status}")
+        self.assertIn(first.status, self.SENSIBLE, (fault, first))
+        self.assertReadable(f"after {fault}")
+        if first.status == 0:
+            self.assertOnce(f"done in spite of {fault}")
+        self.assertDone(self.tool.rotate(), fault)
+
+    def test_a_message_that_comes_twice_costs_no_value(self):
+        for direction, number in self.all_over():
+            self.bear(direction, number)
+        self.assertHazards(twice=pick(20, 140, 1000))
+
+    def test_a_commit_with_an_echo_seals_nothing_twice(self):
+        commits = self.commits((TO_SERVER, b"E"))
+        for i in spread(len(commits), pick(12, 1000, 1000)):
+            self.bear(*commits[i - 1])
+        self.assertHazards(twice=pick(10, 25, 25))
 
 
 class Farewell(Line):

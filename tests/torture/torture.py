@@ -4,6 +4,7 @@ that a test is about did occur.
 TORTURE is check (a slice of seconds), full or long: the numbers differ,
 nothing else. SEED repeats the dice of an earlier run.
 """
+import collections
 import os
 import random
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib import zoo  # noqa: E402
+from lib import model, zoo  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 SIZES = ("check", "full", "long")
@@ -55,6 +56,41 @@ class Torture(Scene):
             self.assertGreaterEqual(self.hazards.get(name, 0), wanted,
                                     f"the hazard did not occur: {name}")
 
+    # -- counts ------------------------------------------------------------
+
+    def counted(self, table, column):
+        """What a report has to say of a column of text, as the oracle's
+        judge reads it: values, verdicts, keys, findings."""
+        snapshot = self.snapshot(table, column)
+        verdicts, keys = collections.Counter(), collections.Counter()
+        findings = 0
+        for row in snapshot.rows.values():
+            stored, = row.values
+            seen = model.Verdict("null") if stored is None else model.judge(
+                stored.encode(), False, self.ring, model.Policy(),
+                time.time())
+            verdicts[seen.verdict] += 1
+            findings += seen.blocks
+            # By the key that made it; where nobody knows that, by its label.
+            keys.update(filter(None, [seen.key or seen.label]))
+        return len(snapshot.rows), dict(verdicts), dict(keys), findings
+
+    def assertCounted(self, result, table, column):
+        """The report of a table of one column has the oracle's counts."""
+        said = result.column(column)
+        self.assertEqual(
+            (said["scanned"], said["verdicts"], said["keys"],
+             result.report["findings"]["total"]),
+            self.counted(table, column), f"seed {SEED}: {result}")
+        self.hazard("reports compared")
+
+    def rewritten(self):
+        """{run: values that it rewrote}, by its own counters."""
+        return dict(self.sql(
+            "SELECT run_id, sum(n)::int FROM (SELECT run_id, rewritten"
+            " FROM pgrekey.leaf UNION ALL SELECT run_id, rewritten"
+            " FROM pgrekey.chunk) AS r, unnest(rewritten) AS n GROUP BY 1"))
+
     # -- a small table whose rows are written once -------------------------
 
     def make_table(self, rows):
@@ -88,8 +124,14 @@ class Torture(Scene):
             self.assertEqual(self.sql(
                 "SELECT count(*), count(DISTINCT id) FROM audit")[0],
                 (rows, rows), "rows were written again")
-            self.assertEqual(self.sql(
-                "SELECT sum(n) FROM (SELECT rewritten FROM pgrekey.leaf"
-                " UNION ALL SELECT rewritten FROM pgrekey.chunk) AS r,"
-                " unnest(r.rewritten) AS n")[0][0], rows,
-                "the program counted something else")
+            self.assertEqual(sum(self.rewritten().values()), rows,
+                             "the program counted something else")
+
+    def assertReadable(self, moment):
+        """Whatever moment it is, every value reads as it did."""
+        old = self.before.readings(self.ring)
+        now = self.snapshot("t", "secret").readings(self.ring)
+        self.assertEqual(old.keys(), now.keys(), moment)
+        for place, seen in now.items():
+            self.assertEqual(old[place].value, seen.value,
+                             f"{moment}, {place}")

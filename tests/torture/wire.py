@@ -30,9 +30,9 @@ FAREWELL = b"N" + struct.pack("!I", 4 + len(FAREWELL)) + FAREWELL
 
 @dataclass
 class Fault:
-    # cut, half_close, black_hole, mute; hush: of one connection, and at the
-    # next message to the server that asks for nothing long; farewell: as a
-    # server that is told to stop at once
+    # cut, half_close, black_hole, mute; twice: the message, and once more;
+    # hush: of one connection, and at the next message to the server that asks
+    # for nothing long; farewell: as a server that is told to stop at once
     kind: str
     direction: str = TO_SERVER
     message: int = 1
@@ -138,6 +138,7 @@ class Proxy:
         self.count = {TO_SERVER: 0, TO_CLIENT: 0}
         self.kinds = {TO_SERVER: [], TO_CLIENT: []}
         self.struck = 0
+        self.doubled = []  # the kinds of what was sent twice
         self.lock = threading.Lock()
         self.sockets, self.filters = [], []
         self.closing = False
@@ -239,6 +240,8 @@ class Pair:
             return True
         if proxy.dark and not (mine and fault.after):
             return self.vanish()
+        if mine and fault.kind == "twice":
+            return self.send_twice(message, sock)
         if mine and not fault.after:
             return self.strike(fault)
         self.send(message, sock)
@@ -258,6 +261,12 @@ class Pair:
             return
         for i in range(len(message)):
             sock.sendall(message[i:i + 1])
+
+    def send_twice(self, message, sock):
+        self.send(message, sock)
+        self.send(message, sock)
+        self.proxy.doubled.append(kind(message))
+        return True
 
     def strike(self, fault):
         if fault.kind == "cut":

@@ -16,7 +16,7 @@ import psycopg2
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from torture import SEED, Scene, Torture, pick  # noqa: E402
-from lib import oracle  # noqa: E402
+from lib import oracle, zoo  # noqa: E402
 
 KILLS = pick(25, 500, 3000)
 STOPS = pick(2, 50, 300)
@@ -40,23 +40,24 @@ class Kills(Torture):
                             t={"columns": "secret"})
         self.runs = []
         self.turn = 0
+        self.begin_turn()
 
     # -- processes ---------------------------------------------------------
 
     def keep_going(self):
-        """As many processes as there should be. How those that ended by
-        themselves ended: 0 is done, 4 is a server that was away for long."""
-        done = False
+        """As many processes as there should be. True: some are done. Others
+        may have ended with 4, after a server that was away for long."""
         for run in [run for run in self.runs if not run.running()]:
             self.runs.remove(run)
             result = run.finish()
-            if result.status not in (0, 4):
+            if result.status not in (self.done, 4):
                 self.fail(f"seed {SEED}: {result}")
-            done |= result.status == 0
+            if result.status == self.done:
+                self.reports.append(result)
             self.hazard(f"ended with {result.status}")
-        while not done and len(self.runs) < PROCESSES:
+        while not self.reports and len(self.runs) < PROCESSES:
             self.runs.append(self.start())
-        return done
+        return bool(self.reports)
 
     def end_all(self):
         for run in self.runs:
@@ -94,35 +95,61 @@ class Kills(Torture):
         time.sleep(self.random.uniform(0, 0.3))
         self.cluster.start()
         self.admin = self.connect()
-        self.check_readable()
+        self.assertReadable(f"seed {SEED}")
 
     # -- what must hold ----------------------------------------------------
 
-    def check_readable(self):
-        """Whatever moment it is, every value reads as it did."""
-        old = self.before.readings(self.ring)
-        now = self.snapshot("t", "secret").readings(self.ring)
-        self.assertEqual(old.keys(), now.keys(), f"seed {SEED}")
-        for place, seen in now.items():
-            self.assertEqual(old[place].value, seen.value,
-                             f"seed {SEED}, {place}")
+    def begin_turn(self):
+        """In every other rotation there are values that nobody can open."""
+        self.reports = []  # of those who saw this rotation done
+        self.past = max(self.rewritten(), default=0) if self.turn else 0
+        self.sql("DELETE FROM t WHERE id >= %s", ROWS)
+        hopeless = [*zoo.NULL.values(), *zoo.bad(self.ring).values()]
+        self.done = self.turn % 2  # their exit status
+        for i, specimen in enumerate(hopeless[:None if self.done else 1]):
+            self.sql("INSERT INTO t VALUES (%s, %s)", ROWS + i,
+                     specimen.stored)
+        self.before = self.snapshot("t", "secret")
+
+    def kept(self):
+        return [(name, "secret") for name in self.before.rows
+                if int(name) >= ROWS]
 
     def next_rotation(self):
         """The one that is done was right; another one begins."""
         self.end_all()
         result = self.tool.rotate()
-        self.assertExit(0, result)
+        self.assertExit(self.done, result)
         self.assertLess(result.seconds, LEASE / 2,
                         "what the dead held was not free at once")
+        self.reports.append(result)
         after = self.snapshot("t", "secret")
-        self.assertRight(self.before, after)
-        self.assertEqual(oracle.labels(self.admin, "t", "secret"),
-                         {self.ring.primary: ROWS})
+        self.assertRight(self.before, after, self.kept())
+        self.assertEqual(
+            oracle.labels(self.admin, "t", "secret")[self.ring.primary], ROWS)
+        self.check_counts(after)
         self.hazard("rotations")
-        self.before = after
         self.turn += 1
         self.tool.set_ring(self.ring.with_primary(f"k{3000 + self.turn}"))
         self.ring = self.tool.ring
+        self.begin_turn()
+
+    def check_counts(self, after):
+        """Whoever was killed when: of all runs of this rotation together
+        each value that changed is counted once, and what they and verify
+        report is what the oracle counts."""
+        runs = {run: count for run, count in self.rewritten().items()
+                if run > self.past}
+        changed = sum(row.values != after.rows[name].values
+                      for name, row in self.before.rows.items())
+        self.assertEqual(sum(runs.values()), changed, f"seed {SEED}: {runs}")
+        for result in self.reports:
+            self.assertCounted(result, "t", "secret")
+            self.assertEqual(result.column("secret")["rewritten"],
+                             runs[result.report["run"]], f"seed {SEED}")
+        verified = self.tool.verify()
+        self.assertExit(self.done, verified)
+        self.assertCounted(verified, "t", "secret")
 
     def test_killed_and_crashed_again_and_again_nothing_is_lost(self):
         self.addCleanup(self.end_all)
@@ -136,10 +163,11 @@ class Kills(Torture):
             kills = self.hazards.get("kills", 0)
             if kills and kills // every > self.hazards.get("crashes", 0):
                 self.crash()
-        self.check_readable()
+        self.assertReadable(f"seed {SEED}")
         self.next_rotation()
-        self.assertHazards(kills=KILLS, crashes=STOPS, rotations=1,
-                           **{"killed within a transaction": KILLS * 3 // 10})
+        self.assertHazards(kills=KILLS, crashes=STOPS, rotations=2,
+                           **{"reports compared": 6,
+                              "killed within a transaction": KILLS * 3 // 10})
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Scene(unittest.TestCase):
     def labels(self, table, column):
         return oracle.labels(self.admin, table, column)
 
-    def audit(self, table):
+    def audit(self, table, when="true"):
         """From now on the table audit has a row for each row written. The
         server's own counters would have the trial writes that were rolled
         back, too."""
@@ -73,7 +73,7 @@ class Scene(unittest.TestCase):
                  " 'BEGIN INSERT INTO public.audit VALUES (NEW.id);"
                  " RETURN NULL; END'")
         self.sql(f"CREATE TRIGGER audit AFTER UPDATE ON {table}"
-                 " FOR EACH ROW EXECUTE FUNCTION audit()")
+                 f" FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION audit()")
 
     def until_alone(self):
         """A session counts what it wrote when it ends, which is a little

@@ -274,8 +274,8 @@ class Snapshot(Base):
                 self.sql(undone)
         self.assertExit(1, self.tool.verify())
 
-    def rotate_sees(self, change):
-        """The proof of rotate lists the tables anew, and misses nothing."""
+    def rotate_ends(self, change):
+        """How, with a change of p1 while the proof reads another table."""
         self.assertExit(0, self.tool.rotate())
         writer = self.writer("INSERT INTO p VALUES (200, %(old)s, 1)")
         run = self.start("--wait", "60s", "--workers", 1)
@@ -284,7 +284,11 @@ class Snapshot(Base):
             writer.commit()
             self.until(self.waits_at_gate, "the proof is under way")
             self.sql(change)
-        self.assertExit(0, run.finish())
+        return run.finish()
+
+    def rotate_sees(self, change):
+        """The proof of rotate lists the tables anew, and misses nothing."""
+        self.assertExit(0, self.rotate_ends(change))
         self.assertEqual(set(self.labels("p", "secret")), {"k2025"})
 
     def test_a_table_that_is_rewritten_behind_the_snapshot_is_not_empty(self):
@@ -301,6 +305,22 @@ class Snapshot(Base):
 
     def test_neither_is_it_for_the_proof_of_rotate_which_lists_anew(self):
         self.rotate_sees(self.SWAP)
+
+    HIDE = ("CREATE POLICY hide ON p1 USING (false);"
+            " ALTER TABLE p1 ENABLE ROW LEVEL SECURITY")
+
+    def test_rows_hidden_meanwhile_are_an_error(self):
+        """By a policy that was not there when the tables were listed."""
+        self.role("SELECT ON p, p0, p1")
+        with self.gate():
+            run = self.verify_until(self.waits_at_gate, "--workers", 1)
+            self.sql(self.HIDE)
+        self.assertExit(4, run.finish())
+
+    def test_rows_hidden_meanwhile_do_not_deceive_the_proof_of_rotate(self):
+        self.role(f"CREATE ON DATABASE {self.database}",
+                  "SELECT, UPDATE ON p, p0, p1")
+        self.assertExit(4, self.rotate_ends(self.HIDE))
 
     def test_a_reader_that_is_done_holds_up_nobody(self):
         with self.gate():

@@ -132,6 +132,8 @@ class Rotation(Base):
             creds={"columns": "secret, meta"})
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.look())
+        # No row between two windows was left to another pass.
+        self.assertEqual(self.value("SELECT pass FROM pgrekey.leaf"), 1)
 
     def test_only_the_configured_columns_are_touched(self):
         self.fill(100)
@@ -165,6 +167,14 @@ class Unencrypted(Base):
         before = self.plant("encrypt")
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.look(), self.plan.kept())
+
+    def test_a_null_beside_an_old_value_is_nothing_to_seal(self):
+        self.fill(60)
+        self.tool.configure(creds={"columns": "secret, meta",
+                                   "raw": "encrypt"})
+        before = self.look()
+        self.assertExit(0, self.tool.rotate())
+        self.assertRight(before, self.look())
 
     def test_raw_allow_leaves_and_accepts_them(self):
         before = self.plant("allow")

@@ -57,6 +57,28 @@ class Condition(Scene):
         self.assertExit(2, result)
         self.assertIn("22012", result.err)
 
+    def failed(self):
+        return self.cluster.server_log().count("ERROR:  40001")
+
+    def test_a_read_that_fails_for_a_while_is_tried_again(self):
+        """And has left no transaction behind for the statement after it."""
+        self.sql("CREATE TABLE gate AS SELECT 1")
+        self.sql(
+            "CREATE FUNCTION moody() RETURNS boolean LANGUAGE plpgsql AS"
+            " $$BEGIN IF EXISTS (SELECT FROM public.gate) AND EXISTS"
+            " (SELECT FROM pgrekey.chunk WHERE state = 'running')"
+            " THEN RAISE serialization_failure; END IF; RETURN true; END$$")
+        self.tool.configure(t={"columns": "secret"})
+        self.cluster.psql(self.database, self.tool.run("init", "--print").out)
+        self.tool.configure(t={"columns": "secret", "where":
+                               "public.moody()"})
+        run, before = self.start(), self.failed()
+        self.until(lambda: self.failed() > before or not run.running(),
+                   "a read fails")
+        self.sql("DELETE FROM gate")
+        self.assertExit(0, run.finish())
+        self.assertGreater(self.failed(), before, "no read failed")
+
     def test_a_missing_privilege_says_what_to_grant(self):
         self.role()
         self.sql("ALTER TABLE t ADD tenant int")

@@ -7,6 +7,22 @@ that must notice notice? (Who tests the tests?)
 The replaced text must be there exactly once, the copy must compile, and the
 test must pass on the unbroken copy first: otherwise nothing is proven. Prints
 a table; fails if a mutant survives.
+
+m01 to m36 are the mistakes that were feared before the program was written.
+Where it became another program than was thought, they are what comes nearest:
+
+  m04  which rows took is never a number here; sent ones are taken for written
+  m05  the position moves with each batch, instead of behind the whole group
+  m09  rows are addressed by place; a key only names them, in findings
+  m11  nothing here has a time to live; so a token's age must not matter
+  m21  an empty text is a raw value like any other; here it is passed over
+  m24  verify knows of no checkpoint; here it leaves the last page out
+  m30  what is skipped, the proof finds: it costs a pass, and that is noticed
+  m31  the last item is the group under way when a worker is told to stop
+  m33  the epoch of a chunk is its lease
+  m35  there is no secure heap, but memory that the system would not lock
+
+m14, memcmp() for tags, is not here: only the time that it takes tells.
 """
 import os
 import shutil
@@ -22,17 +38,26 @@ SECONDS = 400  # a mutant may also hang; that is noticed, too
 
 # name: (file, what stands there, what stands there instead, test file, tests)
 MUTANTS = {
-    "the comparison is gone": (
+    "m01 the comparison is gone": (
         "src/db/sql_write.c",
         "\t\tadd_compare(sql, w, i, batch);",
         "\t\t(void)add_compare, (void)sql, (void)batch;",
         "torture/test_faults.py", "rewritten_in_the_middle"),
-    "the batch is counted by a transaction of its own": (
+    "m02 a column's own type compares": (
+        "src/db/sql_write.c",
+        '" COLLATE \\"C\\" = %s.o%zu) IS TRUE"',
+        '"::citext = %s.o%zu::citext) IS TRUE"',
+        "db/test_rotate_live.py", "a_citext"),
+    "m02 a column's own collation compares": (
+        "src/db/sql_write.c",
+        '" COLLATE \\"C\\" = %s.o%zu) IS TRUE"', '" = %s.o%zu) IS TRUE"',
+        "db/test_rotate_live.py", "collation_is_blind"),
+    "m06 the batch is counted by a transaction of its own": (
         "src/db/sql_write.c",
         '\tadd_counter(sql, w, "rewritten", "w", 0);',
         '\tbuf_adds(sql, ", rewritten = c.rewritten");',
         "torture/test_proxy.py", "commit_in_doubt"),
-    "the epoch fence is gone": (
+    "m33 the epoch fence is gone": (
         "src/db/sql_write.c",
         '\t\tw->state_schema ? "(SELECT pg_catalog.count(*)::int FROM k)"\n'
         '\t\t\t\t: "1");',
@@ -82,7 +107,7 @@ MUTANTS = {
         "\t\t(long long)o->statement_timeout_ms,\n",
         "\t\t(long long)0 * o->statement_timeout_ms,\n",
         "db/test_deadlock.py", "gives_up_in_time"),
-    "what is stored is not compared with what was sent": (
+    "m03 what is stored is not compared with what was sent": (
         "src/db/sql_write.c",
         "FILTER (WHERE same IS NOT TRUE)", "FILTER (WHERE same IS NULL)",
         "torture/test_faults.py", "poison"),
@@ -99,7 +124,7 @@ MUTANTS = {
         "src/db/pg_class.c",
         '{"57P", PG_CLASS_LOST}', '{"57P", PG_CLASS_FATAL}',
         "torture/test_faults.py", "administrator"),
-    "the last batch of a window is skipped": (
+    "m07 the last batch of a window is skipped": (
         "src/engine/write.c",
         "\t*found = f->batch->rows > 0;\n",
         "\t*found = f->batch->rows > 6;\n",
@@ -146,11 +171,193 @@ MUTANTS = {
         "src/db/result.c",
         "SET LOCAL synchronous_commit = on", "SET LOCAL jit = off",
         "db/test_flush.py", "need_not"),
+    "m04 what was sent is taken for written": (
+        "src/db/sql_write.c",
+        "ELSE coalesce(pg_catalog.array_agg(i), '{}') END",
+        "ELSE NULL::int8[] END",
+        "db/test_rotate_live.py", "LiveValues"),
+    "m05 the position is ahead of the batches": (
+        "src/engine/write.c",
+        "\tf->checkpoint = checkpoint_of(w);\n",
+        "\tf->checkpoint = checkpoint_of(w);\n"
+        "\tf->checkpoint.pos = w->window[f->window].range.hi.block;\n",
+        "db/test_rotate_live.py", "one_sigterm"),
+    "m08 the first row of a window is no part of it": (
+        "src/db/sql.c",
+        "t.ctid >= '(%u,%u)'::tid", "t.ctid > '(%u,%u)'::tid",
+        "db/test_rotate.py", "smallest_batches"),
+    "m08 a window ends one row too late": (
+        "src/db/window.c", "last.offset++;", "last.offset += 2;",
+        "unit/test_window.c", None),
+    "m09 a row is named by its first key column": (
+        "src/db/sweep.c",
+        "for (size_t i = 0; key[i]; i++)",
+        "for (size_t i = 0; i < 1 && key[i]; i++)",
+        "db/test_rotate_report.py", "composite"),
+    "m10 a token is as young as its rotation": (
+        "src/format/judge.c",
+        ".time = ret->timed ? ret->time : j->options.now,",
+        ".time = j->options.now,",
+        "unit/test_judge.c", None),
+    "m11 a token of last week is no good any more": (
+        "src/format/judge.c",
+        "\tret->timed = true;\n\tret->time = o->time;\n\tret->mislabelled",
+        '\tif (o->time + 604800 < j->options.now) {\n'
+        '\t\tleave(ret, VERDICT_CORRUPT, "expired");\n'
+        '\t\treturn;\n\t}\n'
+        "\tret->timed = true;\n\tret->time = o->time;\n\tret->mislabelled",
+        "unit/test_judge.c", None),
+    "m12 any tag is right": (
+        "src/crypto/fernet.c",
+        "CRYPTO_memcmp(tag, token.ptr + signed_part.len, TAG) == 0",
+        "signed_part.len > 0",
+        "unit/test_fernet.c", None),
+    "m13 the last byte of a tag does not matter": (
+        "src/crypto/fernet.c",
+        "signed_part.len, TAG) == 0", "signed_part.len, TAG - 1) == 0",
+        "unit/test_fernet.c", None),
+    "m15 a generator that fails makes vectors, too": (
+        "src/crypto/fernet.c",
+        "\t\tif (RAND_bytes(pool->bytes, sizeof(pool->bytes)) != 1)\n"
+        "\t\t\treturn -1;\n",
+        "\t\t(void)RAND_bytes(pool->bytes, sizeof(pool->bytes));\n",
+        "unit/test_fernet.c", None),
+    "m16 one vector will do": (
+        "src/crypto/fernet.c", "\tpool->left -= FERNET_IV;\n", "",
+        "db/test_rotate.py", "iv_of_their_own"),
+    "m17 of the padding the last byte tells all": (
+        "src/crypto/fernet.c",
+        "for (size_t i = len - pad; i < len; i++)",
+        "for (size_t i = len - 1; i < len; i++)",
+        "unit/test_fernet_vectors.c", None),
+    "m18 the halves of a key change places": (
+        "src/crypto/fernet.c",
+        "key_mac(c, f->hmac, key) ||\n"
+        "\t\t\t!key_cipher(&c->encrypt, f->aes, key + SIGN_BYTES, 1) ||\n"
+        "\t\t\t!key_cipher(&c->decrypt, f->aes, key + SIGN_BYTES, 0))",
+        "key_mac(c, f->hmac, key + SIGN_BYTES) ||\n"
+        "\t\t\t!key_cipher(&c->encrypt, f->aes, key, 1) ||\n"
+        "\t\t\t!key_cipher(&c->decrypt, f->aes, key, 0))",
+        "unit/test_fernet_vectors.c", None),
+    "m19 the key that opened seals": (
+        "src/format/judge.c",
+        ".key = ring->primary,",
+        ".key = ret->key < 0 ? ring->primary : (size_t)ret->key,",
+        "unit/test_judge.c", None),
+    "m20 what no key opens is as it should be": (
+        "src/format/judge.c",
+        "\t\tleave(ret, VERDICT_UNKNOWN_KEY,\n"
+        "\t\t\tkeyring_find(j->options.ring, e->key_id) < 0\n"
+        '\t\t\t\t? "its key is not in the keyring"\n'
+        '\t\t\t\t: "damaged, or labelled with the wrong key");\n',
+        "\t\tret->verdict = VERDICT_CURRENT;\n",
+        "db/test_rotate_findings.py", "unknown_keys_stay"),
+    "m21 an empty text needs nothing": (
+        "src/format/judge.c",
+        "\tjudge_stored(ret, j, policy, carrier, stored);\n",
+        "\tif (stored.len == 0) {\n"
+        "\t\tret->verdict = VERDICT_CURRENT;\n"
+        "\t\treturn 0;\n\t}\n"
+        "\tjudge_stored(ret, j, policy, carrier, stored);\n",
+        "unit/test_judge.c", None),
+    "m22 a conflict counts as rewritten": (
+        "src/db/sql_write.c",
+        'buf_addf(sql, "%s%zu)", test, i);',
+        'buf_addf(sql, "%s%zu IS NULL) +"\n'
+        '\t\t\t\t" pg_catalog.cardinality($1::tid[])", test, i);',
+        "db/test_rotate_live.py", "LiveValues"),
+    "m23 NULL is an empty text": (
+        "src/engine/write.c",
+        "\t\tif (!cell[i].present)\n\t\t\tcontinue;\n", "",
+        "db/test_rotate.py", "null_beside"),
+    "m24 verify leaves the last page out": (
+        "src/engine/verify.c",
+        "{last ? UINT32_MAX : (uint32_t)end, 0}",
+        "{(uint32_t)(last ? v->blocks[v->leaf] - 1 : end), 0}",
+        "db/test_verify.py", "wherever_it_is"),
+    "m25 for a column that is missing another one will do": (
+        "src/db/catalog_column.c",
+        "\tif (pg_rows(r) == 0) {\n",
+        "\tif (pg_rows(r) == 0 && i > 0) {\n"
+        "\t\tfree(c->ref);\n"
+        "\t\tc->ref = xstrdup(leaf->column[0].ref);\n"
+        "\t\tc->carrier = leaf->column[0].carrier;\n"
+        "\t\treturn 0;\n\t}\n"
+        "\tif (pg_rows(r) == 0) {\n",
+        "db/test_verify.py", "what_is_missing"),
+    "m26 who was told to stop has done it all": (
+        "src/engine/outcome.c",
+        "\treturn ERR_STOPPED;\n", "\treturn ERR_NONE;\n",
+        "db/test_rotate_live.py", "one_sigterm"),
+    "m26 who was made to stop has done it all": (
+        "src/engine/stop.c",
+        "_exit(ERR_STOPPED);", "_exit(ERR_NONE);",
+        "unit/test_stop.c", None),
+    "m27 a batch that failed is not rolled back": (
+        "src/db/send.c",
+        "\t\tif (!pg_is_busy(pg))\n\t\t\tpg_rollback(pg);\n", "",
+        "torture/test_faults.py", "poison"),
+    "m27 a read that failed is not rolled back": (
+        "src/db/pg_flush.c",
+        "\tif (rc < 0)\n\t\tpg_rollback(pg);\n\treturn rc;\n",
+        "\treturn rc;\n",
+        "db/test_where.py", "fails_for_a_while"),
+    "m28 keys that are refused stay where they are": (
+        "src/crypto/keyring.c",
+        "\tkeyring_free(ring);\n\tkey_dir_done(&dir);\n",
+        "\tkey_dir_done(&dir);\n",
+        "unit/test_wipe.c", None),
+    "m29 what the server says may be repeated": (
+        "src/db/pg.c",
+        "if (foreign_code || !said || !pg_is_quotable(state))",
+        "if ((foreign_code && !state) || !said)",
+        "db/test_rotate_report.py", "quote_the_row"),
+    "m30 what is in doubt is passed over": (
+        "src/engine/walk.c",
+        "\tw->counts = (struct chunk_counts){0};\n"
+        "\twhile (is_before(at, end)) {\n",
+        "\tstatic _Thread_local struct tid doubt;\n"
+        "\tstruct tid next = doubt;\n\n"
+        "\tdoubt = (struct tid){0, 0};\n"
+        "\tw->counts = (struct chunk_counts){0};\n"
+        "\tif (is_before(at, next) && !is_before(end, next))\n"
+        "\t\treturn pass_group(w, next, !is_before(next, end), err);\n"
+        "\twhile (is_before(at, end)) {\n",
+        "unit/test_worker.c", None),
+    "m31 what was begun is done when it stops": (
+        "src/engine/walk.c",
+        "\t\t\treturn pass_group(w, start, false, err);",
+        "\t\t\treturn pass_group(w, is_before(start, at) ? at : start,\n"
+        "\t\t\t\t!is_before(at, end), err);",
+        "db/test_rotate_live.py", "one_sigterm"),
+    "m32 workers share what OpenSSL works with": (
+        "src/format/judge_new.c",
+        "\tif (fernet_new(&j->work, options->ring, err) < 0 ||\n",
+        "\tstatic struct fernet *shared;\n\n"
+        "\tif ((!shared && fernet_new(&shared, options->ring, err) < 0) ||\n"
+        "\t\t!(j->work = shared) ||\n",
+        "db/test_rotate.py", "four_workers"),
+    "m34 row security is left on": (
+        "src/db/pg_session.c",
+        '{"row_security", "off"}', '{"row_security", "on"}',
+        "db/test_verify_live.py", "hidden_meanwhile"),
+    "m35 memory that is not locked is said to be": (
+        "src/crypto/secret.c",
+        "\tif (mlock(data, len) < 0)\n"
+        "\t\tatomic_store(&some_unlocked, true);\n",
+        "\t(void)!mlock(data, len);\n",
+        "unit/test_secret.c", None),
+    "m36 two values glued together are rewritten as one": (
+        "src/format/judge.c",
+        "\tret->rewrite = !o->lossy;\n"
+        "\tret->blocks = ret->unread = o->lossy;\n",
+        "\tret->rewrite = true;\n",
+        "unit/test_judge.c", None),
 }
 
 # What a mutant needs besides: more places to break.
 MORE = {
-    "the batch is counted by a transaction of its own": (
+    "m06 the batch is counted by a transaction of its own": (
         "src/engine/write.c",
         "\tw->advanced |= missed < b->rows;\n",
         """\tw->advanced |= missed < b->rows;
@@ -168,6 +375,17 @@ MORE = {
         "src/engine/write.c",
         "\t\t.skip_locked = w->skip_locked,\n",
         "\t\t.skip_locked = false,\n"),
+    "m30 what is in doubt is passed over": (
+        "src/engine/walk.c",
+        "\t\t\twrite_group(w, windows, err) < 0)\n"
+        "\t\t\treturn -1;\n",
+        "\t\t\twrite_group(w, windows, err) < 0) {\n"
+        "\t\t\tif (pg_classify(err) == PG_CLASS_LOST)\n"
+        "\t\t\t\tdoubt = at;\n"
+        "\t\t\treturn -1;\n"
+        "\t\t}\n"),
+    "m32 workers share what OpenSSL works with": (
+        "src/format/judge_new.c", "\tfernet_free(j->work);\n", ""),
 }
 
 
@@ -185,21 +403,29 @@ class Copy:
                             self.root / "build/release")
         self.build()
 
-    def build(self):
-        done = subprocess.run(["make", "-j2", "all"], cwd=self.root,
+    def build(self, what="all"):
+        done = subprocess.run(["make", "-j2", what], cwd=self.root,
                               capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"does not compile:\n{done.stderr}")
 
+    def command(self, file, names):
+        """What runs these tests."""
+        folder, name = os.path.split(file)
+        if folder == "unit":
+            program = f"build/release/tests/{name.removesuffix('.c')}"
+            self.build(program)
+            return [program]
+        return ["/usr/bin/python3", "-m", "unittest", "discover",
+                "-s", f"tests/{folder}", "-p", name,
+                *(["-k", names] if names else [])]
+
     def test(self, file, names):
         """None if the tests pass, else why not, in a few words."""
-        folder, name = os.path.split(file)
-        some = ["-k", names] if names else []
+        command = self.command(file, names)
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
-                ["/usr/bin/python3", "-m", "unittest", "discover",
-                 "-s", f"tests/{folder}", "-p", name, *some],
-                cwd=self.root, stdout=log, stderr=log,
+                command, cwd=self.root, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PGREKEY_BUILD": "build/release",
                      "PYTHONDONTWRITEBYTECODE": "1"})
@@ -222,6 +448,8 @@ def reason(text):
     for line in lines:
         if line.startswith(("AssertionError", "RuntimeError")):
             return line.partition(": ")[2][:60]
+        if line.startswith("[  FAILED  ]"):
+            return line.partition("] ")[2][:60]
     return lines[-1][:60]
 
 
@@ -230,11 +458,12 @@ def mutate(copy, name):
     whole = {}
     for file, old, new in filter(None, (MUTANTS[name][:3], MORE.get(name))):
         path = copy.root / file
-        whole[path] = path.read_text()
-        if whole[path].count(old) != 1:
+        text = path.read_text()
+        whole.setdefault(path, text)
+        if text.count(old) != 1:
             raise SystemExit(f"mutant '{name}': {file} has its text"
-                             f" {whole[path].count(old)} times")
-        path.write_text(whole[path].replace(old, new))
+                             f" {text.count(old)} times")
+        path.write_text(text.replace(old, new))
     return lambda: [path.write_text(text) for path, text in whole.items()]
 
 

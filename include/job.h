@@ -45,13 +45,15 @@ long job_backoff_ms(int attempt);
 /* Attempts to reach the server that failed, one after the other; {0} is none
  * yet. */
 struct job_attempts {
-	int count;
-	int64_t since_ms; /* of clock_ms(): the first one */
+	int count;            /* of the kind that the last one was of */
+	int starting, others; /* the kinds */
+	int64_t since_ms;     /* of clock_ms(): the first one of starting */
 };
 
 /* One more has failed, and err says why. Is it worth another one? Eight are,
  * with half a minute to a whole one between them all; where the server says
- * that it is starting up or shutting down, as many as two minutes allow. */
+ * that it is starting up or shutting down, as many as two minutes allow, and
+ * these are none of the eight. */
 bool job_tries_again(struct job_attempts *a, const struct err *err);
 
 #endif

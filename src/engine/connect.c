@@ -36,15 +36,23 @@ says_later(const struct err *err)
 	return is_starting(err) || !strcmp(err->sqlstate, "53300");
 }
 
+/* A restart is both, one after the other: what took long to start may still be
+ * gone for a moment. */
 bool
 job_tries_again(struct job_attempts *a, const struct err *err)
 {
-	if (a->count++ == 0)
+	if (!is_starting(err)) {
+		a->count = ++a->others;
+		return a->count <= ATTEMPTS;
+	}
+	a->count = ++a->starting;
+	if (a->count == 1)
 		a->since_ms = clock_ms();
-	return is_starting(err) ? clock_ms() - a->since_ms < STARTING_MS
-				: a->count <= ATTEMPTS;
+	return clock_ms() - a->since_ms < STARTING_MS;
 }
 
+/* The pauses are long at last; a failure of the other kind is news, and worth a
+ * line and a quick look. */
 static int
 try_for_a_while(struct pg **ret, const struct job *job, struct stop *stop,
 	bool again, struct err *err)

@@ -91,7 +91,7 @@ struct worker {
 	struct state state;
 	struct judge *judge;
 	int failures;               /* since something was last done */
-	struct job_attempts losses; /* of them, lost connections */
+	struct job_attempts losses; /* the same for lost connections */
 	int full; /* the same for a full disk, which takes its time */
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */

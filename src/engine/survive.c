@@ -41,6 +41,23 @@ is_read_only(const struct err *err)
 	return !strcmp(err->sqlstate, "25006");
 }
 
+static bool
+outlasts_loss(struct worker *w, const struct err *err)
+{
+	worker_disconnect(w);
+	if (!job_tries_again(&w->losses, err))
+		return false;
+	if (w->losses.count == 1)
+		log_warning("a worker %s: %s; it tries again for a while",
+			is_read_only(err) ? "finds the server read-only"
+					  : "lost its connection",
+			err->msg);
+	log_debug("again in a moment: %s", err->msg);
+	stop_sleep(&w->e->stop, job_backoff_ms(w->losses.count));
+	return true;
+}
+
+/* Each kind has its own number of attempts. */
 bool
 worker_survives(struct worker *w, const struct err *err)
 {
@@ -50,16 +67,7 @@ worker_survives(struct worker *w, const struct err *err)
 	w->advanced = false;
 	switch (pg_classify(err)) {
 	case PG_CLASS_LOST:
-		worker_disconnect(w);
-		if (!job_tries_again(&w->losses, err))
-			return false;
-		if (w->losses.count == 1)
-			log_warning("a worker %s: %s; it tries again for a "
-				    "while",
-				is_read_only(err) ? "finds the server read-only"
-						  : "lost its connection",
-				err->msg);
-		break;
+		return outlasts_loss(w, err);
 	case PG_CLASS_FULL:
 		return outlasts_full_disk(w, err);
 	case PG_CLASS_RETRY:

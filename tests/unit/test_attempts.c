@@ -85,6 +85,37 @@ a_server_that_starts_is_waited_for_two_minutes(void **state)
 	assert_false(job_tries_again(&a, &err));
 }
 
+/* A server that starts, and is killed at it. */
+static void
+attempts_while_it_starts_are_none_of_the_eight(void **state)
+{
+	struct err starting = failure("57P03"), refused = failure("08001");
+	struct job_attempts a = {0};
+
+	(void)state;
+	for (int k = 0; k < 3; k++)
+		assert_true(job_tries_again(&a, &refused));
+	for (int k = 0; k < 20; k++)
+		assert_true(job_tries_again(&a, &starting));
+	assert_int_equal(a.count, 20);
+	for (int k = 3; k < 8; k++)
+		assert_true(job_tries_again(&a, &refused));
+	assert_int_equal(a.count, 8); /* the pauses are its own, too */
+	assert_false(job_tries_again(&a, &refused));
+}
+
+static void
+the_two_minutes_begin_when_it_starts(void **state)
+{
+	struct err starting = failure("57P03"), refused = failure("08001");
+	struct job_attempts a = {0};
+
+	(void)state;
+	assert_true(job_tries_again(&a, &refused));
+	a.since_ms = clock_ms() - 121000;
+	assert_true(job_tries_again(&a, &starting));
+}
+
 static void
 pauses_grow_to_half_a_minute(void **state)
 {
@@ -104,6 +135,9 @@ main(void)
 		cmocka_unit_test(a_connection_is_tried_eight_times_more),
 		cmocka_unit_test(
 			a_server_that_starts_is_waited_for_two_minutes),
+		cmocka_unit_test(
+			attempts_while_it_starts_are_none_of_the_eight),
+		cmocka_unit_test(the_two_minutes_begin_when_it_starts),
 		cmocka_unit_test(pauses_grow_to_half_a_minute),
 	};
 

@@ -277,7 +277,7 @@ lose_after_others(int64_t n, int64_t *seen)
 	struct run r;
 
 	fake_load(&setup);
-	fake_arm(FAKE_SERIALIZATION, n, 12);
+	fake_arm(FAKE_SERIALIZATION, n, 20); /* all that it survives */
 	fake_arm_next(FAKE_LOST);
 	run(&r, 1);
 	f = fake_facts();

@@ -25,6 +25,10 @@ struct pressure {
 
 #define PRESSURE_REASON 200
 
+/* The reason that is no signal: it holds for moments only, but nearly always,
+ * and any other one is said instead of it. */
+#define PRESSURE_RATE "max_rows_per_second is reached"
+
 /* Before a run: does the query answer, and with a boolean? ERR_USAGE when it
  * does not. to as in remark.h. */
 int pressure_check(const struct remarks *to, struct pg *pg,
@@ -40,7 +44,8 @@ int pressure_look(char reason[PRESSURE_REASON], struct pressure *p,
 	struct state *s, const struct selection *sel,
 	struct err *err) MUST_CHECK;
 
-/* Lets status say why this process waits; "" when it does not. */
+/* Lets status say why this process waits; "" when it does not. Writes only
+ * where that is news. */
 int pressure_tell(struct state *s, const struct run_spec *spec,
 	const char *reason, struct err *err) MUST_CHECK;
 

@@ -23,7 +23,7 @@ struct run_facts {
 	int exit; /* -1: none yet */
 	const char *paused_by;
 	int64_t paused_ms;
-	const char *why; /* nobody works, or "" */
+	const char *why; /* paused, or why it waits, or "" */
 	int64_t rewritten, moved, conflict, deferred, findings;
 };
 

@@ -247,6 +247,7 @@ struct progress {
 	char table[128]; /* one that is being walked, or "" */
 	char state[16];  /* open, complete, ... */
 	char paused[STATE_WHY]; /* why nobody works, or "" */
+	bool limited; /* by a rate that was asked for; set by who knows */
 	char prover[STATE_WHY]; /* who proves, or "" */
 };
 

@@ -268,7 +268,8 @@ pressure_tell(struct state *s, const struct run_spec *spec, const char *reason,
 	pg_arg_text(&args, reason[0] ? reason : NULL);
 	return state_exec(s,
 		"UPDATE @.worker SET waiting = $4 WHERE run_id = $1"
-		" AND host = $2 AND os_pid = $3",
+		" AND host = $2 AND os_pid = $3"
+		" AND waiting IS DISTINCT FROM $4",
 		&args, err);
 }
 

@@ -2,6 +2,7 @@
  * Looking at runs, for status: by reading alone, from any role that may.
  */
 #include "runs.h"
+#include "pressure.h"
 #include "state_int.h"
 #include <stdlib.h>
 
@@ -44,12 +45,14 @@
 	" NOT EXISTS (SELECT FROM @.number AS n WHERE n.run_id = r.id) OR"    \
 	" f.by_pass AND f.verdict = 'current'))"
 
-/* A pause has the last word; else what the first process says that waits. */
-#define WAITING_WHY                                                            \
-	"CASE WHEN r.paused_at IS NOT NULL OR r.state <> 'open'"               \
-	" THEN " PAUSED_WHY " ELSE coalesce((SELECT pg_catalog.min(w.waiting)" \
-	" FROM @.worker AS w WHERE w.run_id = r.id AND " WORKER_ALIVE          \
-	"), '') END"
+/* A pause has the last word; else what the first process says that waits, and
+ * that it is for the rate only if nobody says more. */
+#define WAITING_WHY                                                       \
+	"CASE WHEN r.paused_at IS NOT NULL OR r.state <> 'open'"          \
+	" THEN " PAUSED_WHY " ELSE coalesce((SELECT w.waiting"            \
+	" FROM @.worker AS w WHERE w.run_id = r.id AND w.waiting IS NOT"  \
+	" NULL AND " WORKER_ALIVE " ORDER BY w.waiting = '" PRESSURE_RATE \
+	"', w.waiting LIMIT 1), '') END"
 
 static const char runs_sql[] =
 	"SELECT r.id, r.state, r.primary_id, r.primary_fingerprint, r.method,"

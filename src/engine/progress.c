@@ -96,6 +96,8 @@ describe(struct buf *line, struct meter *m, const struct progress *p)
 		text_grouped(line, (int64_t)values);
 		buf_adds(line, "/s");
 	}
+	if (p->limited)
+		buf_adds(line, "  rate limited");
 	if (blocks > 0)
 		add_eta(line, (double)(p->blocks - p->done) / blocks);
 }

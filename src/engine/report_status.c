@@ -67,9 +67,10 @@ add_head(struct buf *b, const struct runs *runs, const struct run_facts *r)
 	}
 	buf_addc(b, '\n');
 	if (r->why[0]) {
-		buf_adds(b, "  ");
+		buf_adds(b, r->paused_ms ? "  " : "  waiting: ");
 		text_name(b, r->why);
-		buf_adds(b, "; `pgrekey resume` lets it go on\n");
+		buf_adds(b, r->paused_ms ? "; `pgrekey resume` lets it go on\n"
+					 : "\n");
 	}
 }
 
@@ -279,14 +280,16 @@ json_head(struct json *j, const struct runs *runs, const struct run_facts *r)
 		json_int(j, "exit", r->exit);
 	else
 		json_null(j, "exit");
-	if (r->why[0]) {
+	if (r->why[0])
 		json_string(j, "waiting", r->why);
+	else
+		json_null(j, "waiting");
+	if (r->why[0] && r->paused_ms) {
 		json_object(j, "paused");
 		json_string(j, "by", r->paused_by);
 		json_ms(j, "since", r->paused_ms);
 		json_end(j, '}');
 	} else {
-		json_null(j, "waiting");
 		json_null(j, "paused");
 	}
 }

@@ -32,7 +32,7 @@ status_word(const struct runs *runs, const struct run_facts *run)
 {
 	if (!is_open(run))
 		return run->state;
-	if (run->why[0])
+	if (run->paused_ms)
 		return "paused";
 	return status_living(runs, run) > 0 ? "running" : "interrupted";
 }

@@ -17,6 +17,7 @@ tend_progress(struct progress *ret, void *ctx)
 	if (!t->s->pg || pg_lost(t->s->pg) ||
 		state_progress(ret, t->s, &ignored) < 0)
 		return false;
+	ret->limited = throttle_limits_rate(&t->e->throttle);
 	throttle_reason(why, &t->e->throttle);
 	if (why[0] && !ret->paused[0])
 		snprintf(ret->paused, sizeof(ret->paused), "waiting: %.140s",

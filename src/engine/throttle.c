@@ -7,6 +7,8 @@
 #define NAP_MS 50
 /* Unused time is not saved up: a burst is what a limit is to prevent. */
 #define CREDIT_SECONDS 0.2
+/* Two looks: a limit that is just reached is not said anew each second. */
+#define HELD_MS (2 * LOOK_MS)
 
 void
 throttle_init(struct throttle *t, const struct throttle_options *o)
@@ -51,8 +53,7 @@ obeys_signals(const struct pressure *p)
 	       l->dead_rows > 0 || l->query;
 }
 
-/* True if that is another reason than before. */
-static bool
+static void
 set_reason(struct throttle *t, const char *now)
 {
 	char before[PRESSURE_REASON];
@@ -61,13 +62,10 @@ set_reason(struct throttle *t, const char *now)
 	memcpy(before, t->reason, sizeof(before));
 	snprintf(t->reason, sizeof(t->reason), "%s", now);
 	pthread_mutex_unlock(&t->mutex);
-	if (!strcmp(before, now))
-		return false;
-	if (!before[0])
+	if (!before[0] && now[0])
 		log_info("waiting: %s", now);
-	else if (!now[0])
+	else if (before[0] && !now[0])
 		log_info("going on");
-	return true;
 }
 
 bool
@@ -85,11 +83,30 @@ throttle_is_due(struct throttle *t)
 void
 throttle_blind(struct throttle *t)
 {
-	(void)set_reason(
-		t, obeys_signals(&t->pressure)
-			   ? "what the server is doing cannot be read: "
-			     "no connection"
-			   : "");
+	set_reason(t, obeys_signals(&t->pressure)
+			      ? "what the server is doing cannot be read: "
+				"no connection"
+			      : "");
+}
+
+/* Lets status say it, again and again: workers that came, or came back, do not
+ * yet. Should it fail, the log has it. */
+static void
+tell(struct throttle *t, struct state *s)
+{
+	bool limits = throttle_limits_rate(t);
+	char why[PRESSURE_REASON];
+	struct err ignored;
+
+	throttle_reason(why, t);
+	if (!why[0] && limits)
+		snprintf(why, sizeof(why), "%s", PRESSURE_RATE);
+	if (limits && !t->said_rate)
+		log_info("waiting now and then: %s", PRESSURE_RATE);
+	t->said_rate |= limits;
+	if ((why[0] || t->told[0]) &&
+		pressure_tell(s, t->spec, why, &ignored) == 0)
+		memcpy(t->told, why, sizeof(why));
 }
 
 void
@@ -111,9 +128,8 @@ throttle_look(struct throttle *t, struct state *s, const struct selection *sel)
 	t->rate = (double)t->max_rows_per_second * (double)t->workers /
 		  (double)all;
 	pthread_mutex_unlock(&t->mutex);
-	/* For status; should it fail, the log has it. */
-	if (set_reason(t, reason))
-		(void)!pressure_tell(s, t->spec, reason, &ignored);
+	set_reason(t, reason);
+	tell(t, s);
 }
 
 void
@@ -122,6 +138,17 @@ throttle_reason(char ret[PRESSURE_REASON], struct throttle *t)
 	pthread_mutex_lock(&t->mutex);
 	memcpy(ret, t->reason, sizeof(t->reason));
 	pthread_mutex_unlock(&t->mutex);
+}
+
+bool
+throttle_limits_rate(struct throttle *t)
+{
+	bool ret;
+
+	pthread_mutex_lock(&t->mutex);
+	ret = t->held_ms > 0 && clock_ms() - t->held_ms < HELD_MS;
+	pthread_mutex_unlock(&t->mutex);
+	return ret;
 }
 
 /* Takes the rows off the credit as soon as there is any: a batch may be larger
@@ -138,6 +165,8 @@ may_go(struct throttle *t, size_t rows)
 		t->credit += t->rate * (double)(now - t->filled_ms) / 1000;
 		if (t->credit > t->rate * CREDIT_SECONDS)
 			t->credit = t->rate * CREDIT_SECONDS;
+		if (t->credit < 0)
+			t->held_ms = now;
 		ret = ret && t->credit >= 0;
 		if (ret)
 			t->credit -= (double)rows;

@@ -16,12 +16,15 @@ struct throttle {
 	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
 	int64_t workers;             /* of this process */
 	int64_t looked_ms;
+	char told[PRESSURE_REASON]; /* what status says */
+	bool said_rate;             /* in the log, once */
 
 	pthread_mutex_t mutex; /* for what follows */
 	char reason[PRESSURE_REASON];
 	double rate;   /* rows per second for this process; 0: no limit */
 	double credit; /* rows that may be written now; may be negative */
 	int64_t filled_ms;
+	int64_t held_ms; /* when the rate last held a worker; 0: never */
 };
 
 struct throttle_options {
@@ -45,8 +48,11 @@ void throttle_blind(struct throttle *t);
 void throttle_look(
 	struct throttle *t, struct state *s, const struct selection *sel);
 
-/* Why the workers wait, or "". */
+/* Why the workers wait, or "". Not for the rate: between two batches of it
+ * they work. */
 void throttle_reason(char ret[PRESSURE_REASON], struct throttle *t);
+/* Has the rate held one of them of late? */
+bool throttle_limits_rate(struct throttle *t);
 
 /* True when rows may be written; false when they may not for so long, or when
  * it is time to stop. */

@@ -1,5 +1,6 @@
 """Gentle: rotate waits where it is asked to, says why, and goes on."""
 import contextlib
+import signal
 import sys
 import threading
 import time
@@ -11,6 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lib import zoo  # noqa: E402
 from lib.pgrekey import scaled  # noqa: E402
 from lib.scene import Scene  # noqa: E402
+
+
+RATE = "max_rows_per_second is reached"
 
 
 def setUpModule():
@@ -39,11 +43,21 @@ class Base(Scene):
         return self.value("SELECT count(*) FROM t"
                           " WHERE secret LIKE 'enc:fernet:k2025:%%'")
 
-    def waiting(self):
-        """What status says of the run."""
+    def status(self):
+        """What it says of the run, if there is one."""
         result = self.tool.run("status", "--output", "json")
-        runs = result.report["runs"]
-        return runs[0]["waiting"] if runs else None
+        return (result.report["runs"] or [None])[0]
+
+    def waiting(self):
+        run = self.status()
+        return run and run["waiting"]
+
+    def progress(self, run, words):
+        """The progress line says so."""
+        def asked():
+            run.send(signal.SIGUSR1)
+            return words in run.said()
+        self.until(asked, words, pause=0.3)
 
     def holds(self, words):
         """The run comes to a stop, for a reason that is said, and writes
@@ -79,6 +93,48 @@ class Rate(Base):
         self.assertGreater(time.monotonic() - began, 2.5)
         self.assertRight(self.before, self.look())
 
+    def test_it_is_a_reason_that_status_progress_and_log_give(self):
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.waiting() == RATE, RATE)
+        seen = self.status()
+        self.assertEqual((seen["state"], seen["paused"]), ("running", None))
+        self.assertIn(f"waiting: {RATE}\n", self.tool.run("status").out)
+        self.progress(run, "rate limited")
+        self.assertRegex(run.said(), r"public\.t  \d+ %.*  rate limited")
+        result = self.goes_on(run)
+        self.assertEqual(result.err.count(RATE), 1)
+        self.assertIsNone(self.waiting())
+        self.until_alone()
+        self.assertLess(self.value(
+            "SELECT n_tup_upd FROM pg_stat_user_tables WHERE"
+            " schemaname = 'pgrekey' AND relname = 'worker'"), 20)
+
+    def test_workers_that_came_back_say_it_as_well(self):
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start(patience=60)
+        self.until(lambda: self.waiting() == RATE, RATE)
+        first = self.value("SELECT max(id) FROM pgrekey.worker")
+        self.sql("SELECT pg_terminate_backend(backend_pid)"
+                 " FROM pgrekey.worker")
+        self.until(lambda: self.waiting() == RATE and self.value(
+            "SELECT max(id) FROM pgrekey.worker WHERE waiting IS NOT NULL")
+            > first, "the new ones say so")
+        self.goes_on(run)
+
+    def test_another_process_that_waits_for_more_is_heard(self):
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.waiting() == RATE, RATE)
+        self.sql("INSERT INTO pgrekey.worker (run_id, os_user, host, os_pid,"
+                 " backend_pid, backend_start, waiting) SELECT max(id), 'x',"
+                 " 'x', 1, pid, backend_start, 'the other one knows'"
+                 " FROM pgrekey.run, pg_stat_activity WHERE"
+                 " pid = pg_backend_pid() GROUP BY pid, backend_start")
+        self.assertEqual(self.waiting(), "the other one knows")
+        self.sql("DELETE FROM pgrekey.worker WHERE host = 'x'")
+        self.goes_on(run)
+
     def test_a_stop_ends_the_wait(self):
         self.configure(max_rows_per_second=1)
         run = self.start()
@@ -106,6 +162,23 @@ class Query(Base):
         result = self.goes_on(run)
         self.assertIn("waiting: throttle_query", result.err)
         self.assertIn("going on", result.err)
+
+    def test_it_says_more_than_the_rate_and_is_no_pause(self):
+        self.sql("UPDATE busy SET yes = false")
+        self.slow(throttle_query="SELECT yes FROM busy")
+        run = self.start()
+        self.until(lambda: self.waiting() == RATE, RATE)
+        self.sql("UPDATE busy SET yes = true")
+        self.holds("throttle_query says so")
+        seen = self.status()
+        self.assertEqual((seen["state"], seen["paused"]), ("running", None))
+        text = self.tool.run("status").out
+        self.assertIn("waiting: throttle_query says so\n", text)
+        self.assertNotIn("resume", text)
+        self.progress(run, "waiting: throttle_query says so")
+        self.sql("UPDATE busy SET yes = false")
+        self.until(lambda: self.waiting() == RATE, RATE)
+        self.goes_on(run)
 
     def test_who_waits_keeps_its_chunk(self):
         lease = "SELECT max(lease_until) FROM pgrekey.chunk"

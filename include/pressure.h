@@ -2,13 +2,16 @@
  * pressure.h - what a rotation puts on the server, as far as one can see it:
  * the reasons to wait a little.
  *
- * One thread and one connection. A signal that the role cannot read is off
- * from the start and named in blind; one that fails later is a reason to wait.
+ * One thread and one connection. A signal that the role may not read is off
+ * from the start, which is said in blind; one that fails later is a reason to
+ * wait.
  */
 #ifndef PGREKEY_PRESSURE_H
 #define PGREKEY_PRESSURE_H
 
 #include "state.h"
+
+#define PRESSURE_REASON 200
 
 struct pressure_limits {
 	int64_t replica_lag_ms; /* of the slowest standby; 0: no limit */
@@ -18,12 +21,15 @@ struct pressure_limits {
 };
 
 struct pressure {
-	struct pressure_limits limits;
+	struct pressure_limits limits; /* 0: that signal is off */
+	int64_t waiters;   /* who waits for us is looked for; 0: off, too */
 	int64_t slot_base; /* WAL kept for slots when it began */
-	bool lag_hidden;
+	/* Nobody replicates, and the role could not see how: off, too, but as
+	 * long as it stays so that is not worth a word. */
+	bool lag_moot;
+	/* What is off, why, and what helps: to be said and emptied, or "". */
+	char blind[4 * PRESSURE_REASON];
 };
-
-#define PRESSURE_REASON 200
 
 /* The reason that is no signal: it holds for moments only, but nearly always,
  * and any other one is said instead of it. */
@@ -34,9 +40,9 @@ struct pressure {
 int pressure_check(const struct remarks *to, struct pg *pg,
 	const struct pressure_limits *limits, struct err *err) MUST_CHECK;
 
-/* Takes the bearings. blind names a signal that is off, or is empty. */
-int pressure_begin(struct pressure *ret, char blind[PRESSURE_REASON],
-	struct state *s, const struct pressure_limits *limits,
+/* Takes the bearings, and sees what can be seen. */
+int pressure_begin(struct pressure *ret, struct state *s,
+	const struct selection *sel, const struct pressure_limits *limits,
 	struct err *err) MUST_CHECK;
 
 /* reason says why to wait, or is empty. -1 only when the connection is lost. */

@@ -1,19 +1,25 @@
 #include "pressure.h"
+#include "pressure_int.h"
 #include "state_int.h"
 #include "text.h"
 #include <stdio.h>
 
-#define QUERY_TIMEOUT "5s"
+/* A standby that catches up has no lag that is true: its clock starts with what
+ * is sent to it. */
+#define CATCHING_UP_BYTES ((int64_t)256 << 20)
 
-/* Without pg_monitor the rows are there, but their columns are NULL. */
-static const char lag_hidden_sql[] =
-	"SELECT pg_catalog.count(*) > 0 AND pg_catalog.bool_and(r.state IS "
-	"NULL)"
+/* Without pg_monitor the rows are there, but their columns are NULL. With it
+ * the lag is NULL where a standby is idle and has replayed everything. */
+static const char lag_sql[] =
+	"SELECT pg_catalog.count(*), coalesce(pg_catalog.bool_or(r.state IS"
+	" NULL), false),"
+	" coalesce(pg_catalog.max(extract(epoch FROM r.replay_lag)), 0)"
+	"::bigint,"
+	" coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff("
+	"pg_catalog.pg_current_wal_insert_lsn(), r.replay_lsn))"
+	" FILTER (WHERE r.state <> 'streaming'), 0)::bigint,"
+	" pg_catalog.pg_has_role('pg_read_all_stats'::name, 'USAGE')"
 	" FROM pg_catalog.pg_stat_replication AS r";
-
-static const char lag_sql[] = "SELECT coalesce(pg_catalog.max(extract(epoch "
-			      "FROM r.replay_lag)), 0)::bigint"
-			      " FROM pg_catalog.pg_stat_replication AS r";
 
 static const char slots_sql[] =
 	"SELECT coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff("
@@ -52,117 +58,104 @@ ask(int64_t *ret, struct state *s, const char *sql, const struct pg_args *args,
 	return 0;
 }
 
-/* -- the user's own question ----------------------------------------------- */
-
-/* What is not one boolean fails in here, be it a statement of another kind, two
- * rows, or a number. */
-static void
-add_query(struct buf *sql, const char *query)
-{
-	size_t n = strlen(query);
-
-	while (n > 0 && strchr("; \t", query[n - 1]))
-		n--;
-	buf_adds(sql, "SELECT coalesce((");
-	buf_add(sql, query, n);
-	/* It may end in a comment. */
-	buf_adds(sql, "\n), false)");
-}
-
-/* In a transaction that cannot write. */
-static int
-ask_query(bool *ret, struct pg *pg, const char *query, struct err *err)
-{
-	struct pg_result *r;
-	struct buf sql;
-	int rc = -1;
-
-	buf_init(&sql, (size_t)1 << 20);
-	add_query(&sql, query);
-	if (pg_begin(pg, PG_READ, NULL, err) == 0 &&
-		pg_exec(pg, "SET LOCAL statement_timeout = '" QUERY_TIMEOUT "'",
-			err) == 0 &&
-		pg_query(&r, pg, buf_str(&sql), NULL, err) == 0) {
-		*ret = pg_bool(r, 0, 0);
-		pg_free(r);
-		rc = 0;
-	}
-	pg_rollback(pg);
-	buf_done(&sql);
-	return rc;
-}
-
-int
-pressure_check(const struct remarks *to, struct pg *pg,
-	const struct pressure_limits *limits, struct err *err)
-{
-	struct remark about = {.topic = TOPIC_THROTTLING};
-	bool busy;
-
-	if (to)
-		remark_ok(to, TOPIC_THROTTLING, 0);
-	if (!limits->query || ask_query(&busy, pg, limits->query, err) == 0)
-		return 0;
-	if (pg_lost(pg))
-		return -1;
-	if (!strcmp(err->sqlstate, "42501")) {
-		err_hint(err, "GRANT what the query needs");
-	} else {
-		err->code = ERR_USAGE;
-		err_hint(err, "it is asked as SELECT coalesce((...), false), "
-			      "read-only, for " QUERY_TIMEOUT " at most");
-	}
-	err_in(err, "cannot ask throttle_query, which must be one boolean");
-	return remark_refuse(to, &about, err);
-}
-
-int
-pressure_begin(struct pressure *ret, char blind[PRESSURE_REASON],
-	struct state *s, const struct pressure_limits *limits, struct err *err)
-{
-	struct pg_result *r;
-
-	*ret = (struct pressure){.limits = *limits};
-	blind[0] = '\0';
-	if (limits->replica_lag_ms > 0) {
-		if (pg_query(&r, s->pg, lag_hidden_sql, NULL, err) < 0)
-			return -1;
-		ret->lag_hidden = pg_bool(r, 0, 0);
-		pg_free(r);
-		if (ret->lag_hidden)
-			snprintf(blind, PRESSURE_REASON,
-				"max_replica_lag is off: the role cannot see "
-				"the standbys' lag (GRANT pg_monitor)");
-	}
-	if (limits->slot_bytes > 0)
-		return ask(&ret->slot_base, s, slots_sql, NULL, err);
-	return 0;
-}
-
 /* -- the signals ----------------------------------------------------------- */
 
-static int
-look_at_lag(char *reason, struct pressure *p, struct state *s, struct err *err)
-{
-	int64_t seconds;
+struct lag {
+	int64_t senders; /* standbys, backups and the like */
+	bool hidden;     /* what they do */
+	int64_t seconds; /* of the slowest one */
+	int64_t behind;  /* bytes, of those that catch up */
+	bool may_see;
+};
 
-	if (p->limits.replica_lag_ms <= 0 || p->lag_hidden)
-		return 0;
-	if (ask(&seconds, s, lag_sql, NULL, err) < 0)
+static int
+ask_lag(struct lag *ret, struct state *s, struct err *err)
+{
+	struct pg_result *r;
+
+	if (state_query(&r, s, lag_sql, NULL, err) < 0)
 		return -1;
-	if (seconds * 1000 > p->limits.replica_lag_ms)
+	*ret = (struct lag){
+		.senders = pg_int(r, 0, 0),
+		.hidden = pg_bool(r, 0, 1),
+		.seconds = pg_int(r, 0, 2),
+		.behind = pg_int(r, 0, 3),
+		.may_see = pg_bool(r, 0, 4),
+	};
+	pg_free(r);
+	return 0;
+}
+
+#define LAG_HIDDEN "the role cannot see the standbys' lag (GRANT pg_monitor)"
+
+static void
+add_blind(struct pressure *p, const char *signal, const char *why)
+{
+	size_t n = strlen(p->blind);
+
+	snprintf(p->blind + n, sizeof(p->blind) - n, "%s%s is off: %s",
+		n ? "; " : "", signal, why);
+}
+
+static void
+hide_lag(struct pressure *p)
+{
+	p->limits.replica_lag_ms = 0;
+	add_blind(p, "max_replica_lag", LAG_HIDDEN);
+}
+
+static int
+look_at_lag(char *reason, struct pressure *p, struct state *s,
+	const struct selection *sel, struct err *err)
+{
+	struct lag lag;
+
+	(void)sel;
+	if (p->limits.replica_lag_ms <= 0)
+		return 0;
+	if (ask_lag(&lag, s, err) < 0)
+		return -1;
+	if (p->lag_moot && lag.senders > 0) {
+		p->lag_moot = false;
+		if (lag.hidden)
+			hide_lag(p);
+	} else if (lag.hidden) {
+		snprintf(reason, PRESSURE_REASON, "%s", LAG_HIDDEN);
+	} else if (lag.seconds * 1000 > p->limits.replica_lag_ms) {
 		snprintf(reason, PRESSURE_REASON,
 			"a standby lags %lld s behind (max_replica_lag)",
-			(long long)seconds);
+			(long long)lag.seconds);
+	} else if (lag.behind > CATCHING_UP_BYTES) {
+		snprintf(reason, PRESSURE_REASON,
+			"a standby that catches up is %lld MiB behind "
+			"(max_replica_lag)",
+			(long long)(lag.behind >> 20));
+	}
 	return 0;
 }
 
 static int
-look_at_slots(
-	char *reason, struct pressure *p, struct state *s, struct err *err)
+begin_lag(struct pressure *p, struct state *s, struct err *err)
+{
+	struct lag lag;
+
+	if (p->limits.replica_lag_ms <= 0)
+		return 0;
+	if (ask_lag(&lag, s, err) < 0)
+		return -1;
+	p->lag_moot = lag.senders == 0 && !lag.may_see;
+	if (lag.hidden)
+		hide_lag(p);
+	return 0;
+}
+
+static int
+look_at_slots(char *reason, struct pressure *p, struct state *s,
+	const struct selection *sel, struct err *err)
 {
 	int64_t bytes;
 
+	(void)sel;
 	if (p->limits.slot_bytes <= 0)
 		return 0;
 	if (ask(&bytes, s, slots_sql, NULL, err) < 0)
@@ -173,6 +166,14 @@ look_at_slots(
 			"the start (max_slot_wal)",
 			(long long)((bytes - p->slot_base) >> 20));
 	return 0;
+}
+
+static int
+begin_slots(struct pressure *p, struct state *s, struct err *err)
+{
+	if (p->limits.slot_bytes <= 0)
+		return 0;
+	return ask(&p->slot_base, s, slots_sql, NULL, err);
 }
 
 static int
@@ -198,11 +199,15 @@ look_at_dead_rows(char *reason, struct pressure *p, struct state *s,
 }
 
 static int
-look_at_waiters(char *reason, struct state *s, struct err *err)
+look_at_waiters(char *reason, struct pressure *p, struct state *s,
+	const struct selection *sel, struct err *err)
 {
 	struct pg_args args = {0};
 	int64_t count;
 
+	(void)sel;
+	if (p->waiters <= 0)
+		return 0;
 	pg_arg_int(&args, s->run);
 	pg_arg_text(&args, s->schema);
 	if (ask(&count, s, blocked_sql, &args, err) < 0)
@@ -214,39 +219,76 @@ look_at_waiters(char *reason, struct state *s, struct err *err)
 	return 0;
 }
 
-/* Its failure is a reason to wait: nobody knows what it would have said. */
-static int
-look_at_query(char *reason, struct pressure *p, struct state *s)
-{
-	struct err why;
-	bool busy;
+/* -- all of them ----------------------------------------------------------- */
 
-	if (!p->limits.query)
-		return 0;
-	if (ask_query(&busy, s->pg, p->limits.query, &why) < 0)
-		snprintf(reason, PRESSURE_REASON,
-			"throttle_query failed: SQLSTATE %s", why.sqlstate);
-	else if (busy)
-		snprintf(reason, PRESSURE_REASON, "throttle_query says so");
-	return pg_lost(s->pg) ? -1 : 0;
+typedef int (*look_fn)(char *reason, struct pressure *p, struct state *s,
+	const struct selection *sel, struct err *err);
+
+static const struct {
+	const char *name;
+	int (*begin)(struct pressure *p, struct state *s, struct err *err);
+	look_fn look;
+} signals[] = {
+	{"max_replica_lag", begin_lag, look_at_lag},
+	{"max_slot_wal", begin_slots, look_at_slots},
+	{"max_dead_rows", NULL, look_at_dead_rows},
+	{"the look for sessions that wait for us", NULL, look_at_waiters},
+};
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static void
+switch_off(struct pressure *p, size_t signal, const char *why)
+{
+	int64_t *const limits[SIGNALS] = {
+		&p->limits.replica_lag_ms,
+		&p->limits.slot_bytes,
+		&p->limits.dead_rows,
+		&p->waiters,
+	};
+
+	*limits[signal] = 0;
+	add_blind(p, signals[signal].name, why);
+}
+
+/* Views and functions may be closed to a role as well. */
+static bool
+is_denied(const struct err *err)
+{
+	return !strcmp(err->sqlstate, "42501");
+}
+
+int
+pressure_begin(struct pressure *ret, struct state *s,
+	const struct selection *sel, const struct pressure_limits *limits,
+	struct err *err)
+{
+	char ignored[PRESSURE_REASON];
+
+	*ret = (struct pressure){.limits = *limits, .waiters = 1};
+	for (size_t i = 0; i < SIGNALS; i++) {
+		int rc = signals[i].begin
+				 ? signals[i].begin(ret, s, err)
+				 : signals[i].look(ignored, ret, s, sel, err);
+
+		if (rc < 0 && !is_denied(err))
+			return -1;
+		if (rc < 0)
+			switch_off(ret, i, err->msg);
+	}
+	return 0;
 }
 
 int
 pressure_look(char reason[PRESSURE_REASON], struct pressure *p, struct state *s,
 	const struct selection *sel, struct err *err)
 {
-	int rc;
+	int rc = 0;
 
 	reason[0] = '\0';
-	rc = look_at_lag(reason, p, s, err);
+	for (size_t i = 0; i < SIGNALS && rc == 0 && !reason[0]; i++)
+		rc = signals[i].look(reason, p, s, sel, err);
 	if (rc == 0 && !reason[0])
-		rc = look_at_slots(reason, p, s, err);
-	if (rc == 0 && !reason[0])
-		rc = look_at_dead_rows(reason, p, s, sel, err);
-	if (rc == 0 && !reason[0])
-		rc = look_at_waiters(reason, s, err);
-	if (rc == 0 && !reason[0])
-		rc = look_at_query(reason, p, s);
+		rc = pressure_look_at_query(reason, p->limits.query, s->pg);
 	if (rc == 0 || pg_lost(s->pg))
 		return rc;
 	/* It could be read at the start. */
@@ -255,6 +297,8 @@ pressure_look(char reason[PRESSURE_REASON], struct pressure *p, struct state *s,
 		err->sqlstate);
 	return 0;
 }
+
+/* -- what others are told and asked ---------------------------------------- */
 
 int
 pressure_tell(struct state *s, const struct run_spec *spec, const char *reason,

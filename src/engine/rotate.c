@@ -178,7 +178,7 @@ real_run(
 		return -1;
 	}
 	if (begin_run(e, s, ret, err) < 0 ||
-		throttle_begin(&e->throttle, s, err) < 0 ||
+		throttle_begin(&e->throttle, s, &e->selection, err) < 0 ||
 		generations_work(e, s, err) < 0 ||
 		tend_connection(e, s, err) < 0)
 		return -1;

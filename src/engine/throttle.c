@@ -24,16 +24,23 @@ throttle_init(struct throttle *t, const struct throttle_options *o)
 	pthread_mutex_init(&t->mutex, NULL);
 }
 
+static void
+say_blind(struct pressure *p)
+{
+	if (p->blind[0])
+		log_warning("%s", p->blind);
+	p->blind[0] = '\0';
+}
+
 int
-throttle_begin(struct throttle *t, struct state *s, struct err *err)
+throttle_begin(struct throttle *t, struct state *s, const struct selection *sel,
+	struct err *err)
 {
 	struct pressure_limits limits = t->pressure.limits;
-	char blind[PRESSURE_REASON];
 
-	if (pressure_begin(&t->pressure, blind, s, &limits, err) < 0)
+	if (pressure_begin(&t->pressure, s, sel, &limits, err) < 0)
 		return -1;
-	if (blind[0])
-		log_warning("%s", blind);
+	say_blind(&t->pressure);
 	return 0;
 }
 
@@ -49,7 +56,7 @@ obeys_signals(const struct pressure *p)
 {
 	const struct pressure_limits *l = &p->limits;
 
-	return (l->replica_lag_ms > 0 && !p->lag_hidden) || l->slot_bytes > 0 ||
+	return (l->replica_lag_ms > 0 && !p->lag_moot) || l->slot_bytes > 0 ||
 	       l->dead_rows > 0 || l->query;
 }
 
@@ -122,6 +129,7 @@ throttle_look(struct throttle *t, struct state *s, const struct selection *sel)
 		throttle_blind(t);
 		return;
 	}
+	say_blind(&t->pressure);
 	if (all < t->workers)
 		all = t->workers;
 	pthread_mutex_lock(&t->mutex);

@@ -37,8 +37,8 @@ struct throttle_options {
 void throttle_init(struct throttle *t, const struct throttle_options *o);
 void throttle_done(struct throttle *t);
 /* Sees what can be seen; says what cannot. */
-int throttle_begin(
-	struct throttle *t, struct state *s, struct err *err) MUST_CHECK;
+int throttle_begin(struct throttle *t, struct state *s,
+	const struct selection *sel, struct err *err) MUST_CHECK;
 
 /* The watching thread, whose connection s is: is it time to look again? Then
  * it looks. Without a connection the workers wait, if there are signals that

@@ -1,5 +1,6 @@
 """Gentle: rotate waits where it is asked to, says why, and goes on."""
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -283,14 +284,119 @@ class Signals(Base):
                        and not run.running(), "it goes on", 60, 0.5)
         self.goes_on(run)
 
-    def test_a_role_that_cannot_see_the_lag_is_told_so(self):
+    def test_a_standby_that_catches_up_holds_the_run(self):
+        """What its lag says then is no measure: the clock starts with what is
+        sent."""
         standby = self.cluster.standby()
         self.addCleanup(standby.close)
-        self.role(f"CREATE ON DATABASE {self.database}", "SELECT, UPDATE ON t")
+        standby.stop()
+        for _ in range(20):
+            self.sql("SELECT pg_logical_emit_message(true, 'x', 'x')")
+            self.sql("SELECT pg_switch_wal()")
+        stopped = []
+
+        def stop_sender():
+            stopped.extend(self.until(lambda: self.sql(
+                "SELECT pid FROM pg_stat_replication WHERE state = 'catchup'"
+                " AND replay_lsn IS NOT NULL"), "it catches up", pause=0)[0])
+            os.kill(stopped[0], signal.SIGSTOP)
+        # The server has to be a child of this thread, which outlives it.
+        catcher = threading.Thread(target=stop_sender)
+        catcher.start()
+        standby.start()
+        catcher.join()
+        try:
+            self.assertEqual(self.sql(
+                "SELECT state, pg_current_wal_lsn() - replay_lsn > 256 << 20"
+                " FROM pg_stat_replication"), [("catchup", True)])
+            self.configure(max_rows_per_second=self.ROWS // 6)
+            run = self.start()
+            self.holds("a standby that catches up is ")
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        self.goes_on(run)
+
+    def test_a_standby_that_is_idle_does_not(self):
+        standby = self.cluster.standby()
+        self.addCleanup(standby.close)
+        self.until(lambda: self.value("SELECT bool_and(replay_lag IS NULL)"
+                                      " FROM pg_stat_replication"), "idle", 60)
+        self.configure(max_replica_lag="1s")
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertNotIn("max_replica_lag", result.err)
+
+
+class Unseen(Base):
+    """Signals that the role may not read."""
+
+    def setUp(self):
+        super().setUp()
+        self.name = self.role(f"CREATE ON DATABASE {self.database}",
+                              "SELECT, UPDATE ON t")
+
+    def standby(self):
+        standby = self.cluster.standby()
+        self.addCleanup(standby.close)
+
+    def test_a_role_that_cannot_see_the_lag_is_told_so(self):
+        self.standby()
         self.configure()
         result = self.tool.rotate()
         self.assertExit(0, result)
-        self.assertIn("max_replica_lag is off", result.err)
+        self.assertEqual(result.err.count("max_replica_lag is off"), 1)
+        self.assertIn("GRANT pg_monitor", result.err)
+
+    def test_it_is_told_so_when_there_is_a_standby(self):
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.assertNotIn("max_replica_lag", run.said())
+        self.standby()
+        self.until(lambda: "max_replica_lag is off" in run.said(), "it says so")
+        result = self.goes_on(run)
+        self.assertEqual(result.err.count("max_replica_lag"), 1)
+
+    def test_a_lag_that_cannot_be_seen_any_more_holds_the_run(self):
+        self.standby()
+        self.sql(f"GRANT pg_monitor TO {self.name}")
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.sql(f"REVOKE pg_monitor FROM {self.name}")
+        self.holds("the role cannot see the standbys' lag (GRANT pg_monitor)")
+        self.sql(f"GRANT pg_monitor TO {self.name}")
+        self.assertNotIn("is off", self.goes_on(run).err)
+
+    def test_views_and_functions_that_are_closed_to_it_are_named(self):
+        for what in ("SELECT ON pg_replication_slots",
+                     "SELECT ON pg_stat_replication",
+                     "SELECT ON pg_stat_all_tables",
+                     "EXECUTE ON FUNCTION pg_blocking_pids"):
+            self.sql(f"REVOKE {what} FROM PUBLIC")
+        self.configure(max_slot_wal="1MiB", max_dead_rows=1)
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        for signal_, thing in (
+                ("max_replica_lag", "pg_stat_replication"),
+                ("max_slot_wal", "pg_replication_slots"),
+                ("max_dead_rows", "pg_stat_all_tables"),
+                ("the look for sessions that wait for us",
+                 "pg_blocking_pids")):
+            self.assertRegex(result.err, f"{signal_} is off: .*{thing}")
+
+    def test_one_that_is_closed_later_holds_the_run(self):
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        self.sql("REVOKE SELECT ON pg_stat_replication FROM PUBLIC")
+        self.holds("what the server is doing cannot be read: SQLSTATE 42501")
+        self.sql("GRANT SELECT ON pg_stat_replication TO PUBLIC")
+        self.goes_on(run)
+
+
+class Slots(Base):
 
     def test_a_slot_that_keeps_wal_holds_the_run(self):
         self.sql("SELECT pg_create_physical_replication_slot('lazy', true)")

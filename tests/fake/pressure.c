@@ -15,12 +15,12 @@ pressure_check(const struct remarks *to, struct pg *pg,
 }
 
 int
-pressure_begin(struct pressure *ret, char blind[PRESSURE_REASON],
-	struct state *s, const struct pressure_limits *limits, struct err *err)
+pressure_begin(struct pressure *ret, struct state *s,
+	const struct selection *sel, const struct pressure_limits *limits,
+	struct err *err)
 {
-	(void)s, (void)err;
+	(void)s, (void)sel, (void)err;
 	*ret = (struct pressure){.limits = *limits};
-	blind[0] = '\0';
 	return 0;
 }
 

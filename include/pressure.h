@@ -22,6 +22,9 @@ struct pressure_limits {
 
 struct pressure {
 	struct pressure_limits limits; /* 0: that signal is off */
+	int64_t standbys;  /* physical ones that replay, when it began */
+	char timeline[9];  /* that they are of: another one has others */
+	int64_t missing;   /* of them, at the last look */
 	int64_t waiters;   /* who waits for us is looked for; 0: off, too */
 	int64_t slot_base; /* WAL kept for slots when it began */
 	/* Nobody replicates, and the role could not see how: off, too, but as

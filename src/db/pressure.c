@@ -8,6 +8,13 @@
  * is sent to it. */
 #define CATCHING_UP_BYTES ((int64_t)256 << 20)
 
+/* A backup replays nothing, and what streams logically comes and goes with
+ * subscriptions: neither is a standby. */
+#define IS_STANDBY                                                         \
+	"r.replay_lsn IS NOT NULL AND NOT EXISTS (SELECT FROM"             \
+	" pg_catalog.pg_replication_slots AS l WHERE l.active_pid = r.pid" \
+	" AND l.slot_type = 'logical')"
+
 /* Without pg_monitor the rows are there, but their columns are NULL. With it
  * the lag is NULL where a standby is idle and has replayed everything. */
 static const char lag_sql[] =
@@ -18,7 +25,10 @@ static const char lag_sql[] =
 	" coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff("
 	"pg_catalog.pg_current_wal_insert_lsn(), r.replay_lsn))"
 	" FILTER (WHERE r.state <> 'streaming'), 0)::bigint,"
-	" pg_catalog.pg_has_role('pg_read_all_stats'::name, 'USAGE')"
+	" pg_catalog.pg_has_role('pg_read_all_stats'::name, 'USAGE'),"
+	" pg_catalog.count(*) FILTER (WHERE " IS_STANDBY "),"
+	" pg_catalog.substr(pg_catalog.pg_walfile_name("
+	"pg_catalog.pg_current_wal_insert_lsn()), 1, 8)"
 	" FROM pg_catalog.pg_stat_replication AS r";
 
 static const char slots_sql[] =
@@ -66,6 +76,8 @@ struct lag {
 	int64_t seconds; /* of the slowest one */
 	int64_t behind;  /* bytes, of those that catch up */
 	bool may_see;
+	int64_t standbys;
+	char timeline[9];
 };
 
 static int
@@ -81,7 +93,9 @@ ask_lag(struct lag *ret, struct state *s, struct err *err)
 		.seconds = pg_int(r, 0, 2),
 		.behind = pg_int(r, 0, 3),
 		.may_see = pg_bool(r, 0, 4),
+		.standbys = pg_int(r, 0, 5),
 	};
+	snprintf(ret->timeline, sizeof(ret->timeline), "%s", pg_text(r, 0, 6));
 	pg_free(r);
 	return 0;
 }
@@ -104,6 +118,45 @@ hide_lag(struct pressure *p)
 	add_blind(p, "max_replica_lag", LAG_HIDDEN);
 }
 
+static void
+expect_standbys(struct pressure *p, const struct lag *lag)
+{
+	p->standbys = lag->standbys;
+	memcpy(p->timeline, lag->timeline, sizeof(p->timeline));
+}
+
+/* By number: one that comes in place of another is as good. A standby that was
+ * promoted is gone, and is the primary now. */
+static void
+count_missing(struct pressure *p, const struct lag *lag)
+{
+	if (strcmp(p->timeline, lag->timeline) != 0)
+		expect_standbys(p, lag);
+	p->missing =
+		lag->standbys < p->standbys ? p->standbys - lag->standbys : 0;
+}
+
+static void
+judge_lag(char *reason, const struct pressure *p, const struct lag *lag)
+{
+	if (lag->hidden)
+		snprintf(reason, PRESSURE_REASON, "%s", LAG_HIDDEN);
+	else if (p->missing > 0)
+		snprintf(reason, PRESSURE_REASON,
+			"%lld of %lld standbys gone since the start "
+			"(max_replica_lag)",
+			(long long)p->missing, (long long)p->standbys);
+	else if (lag->seconds * 1000 > p->limits.replica_lag_ms)
+		snprintf(reason, PRESSURE_REASON,
+			"a standby lags %lld s behind (max_replica_lag)",
+			(long long)lag->seconds);
+	else if (lag->behind > CATCHING_UP_BYTES)
+		snprintf(reason, PRESSURE_REASON,
+			"a standby that catches up is %lld MiB behind "
+			"(max_replica_lag)",
+			(long long)(lag->behind >> 20));
+}
+
 static int
 look_at_lag(char *reason, struct pressure *p, struct state *s,
 	const struct selection *sel, struct err *err)
@@ -119,18 +172,11 @@ look_at_lag(char *reason, struct pressure *p, struct state *s,
 		p->lag_moot = false;
 		if (lag.hidden)
 			hide_lag(p);
-	} else if (lag.hidden) {
-		snprintf(reason, PRESSURE_REASON, "%s", LAG_HIDDEN);
-	} else if (lag.seconds * 1000 > p->limits.replica_lag_ms) {
-		snprintf(reason, PRESSURE_REASON,
-			"a standby lags %lld s behind (max_replica_lag)",
-			(long long)lag.seconds);
-	} else if (lag.behind > CATCHING_UP_BYTES) {
-		snprintf(reason, PRESSURE_REASON,
-			"a standby that catches up is %lld MiB behind "
-			"(max_replica_lag)",
-			(long long)(lag.behind >> 20));
+		return 0;
 	}
+	if (!lag.hidden)
+		count_missing(p, &lag);
+	judge_lag(reason, p, &lag);
 	return 0;
 }
 
@@ -143,6 +189,7 @@ begin_lag(struct pressure *p, struct state *s, struct err *err)
 		return 0;
 	if (ask_lag(&lag, s, err) < 0)
 		return -1;
+	expect_standbys(p, &lag);
 	p->lag_moot = lag.senders == 0 && !lag.may_see;
 	if (lag.hidden)
 		hide_lag(p);

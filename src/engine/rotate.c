@@ -167,6 +167,16 @@ out:
 
 /* -- how it ended ---------------------------------------------------------- */
 
+/* What holds from the start holds the first batch. */
+static int
+begin_throttle(struct engine *e, struct state *s, struct err *err)
+{
+	if (throttle_begin(&e->throttle, s, &e->selection, err) < 0)
+		return -1;
+	throttle_look(&e->throttle, s, &e->selection);
+	return 0;
+}
+
 static int
 real_run(
 	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
@@ -177,8 +187,7 @@ real_run(
 		ret->schema_denied = !strcmp(err->sqlstate, "42501");
 		return -1;
 	}
-	if (begin_run(e, s, ret, err) < 0 ||
-		throttle_begin(&e->throttle, s, &e->selection, err) < 0 ||
+	if (begin_run(e, s, ret, err) < 0 || begin_throttle(e, s, err) < 0 ||
 		generations_work(e, s, err) < 0 ||
 		tend_connection(e, s, err) < 0)
 		return -1;

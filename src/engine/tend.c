@@ -57,6 +57,18 @@ is_connected(struct state *s)
 	return false;
 }
 
+/* Those that wait for the throttle ask for nothing but a stop. */
+static void
+give_up(struct engine *e)
+{
+	struct err err;
+
+	if (!throttle_gives_up(&e->throttle, &err))
+		return;
+	engine_end(e, END_FAILED, &err, NULL);
+	stop_request(&e->stop, STOP_SOON);
+}
+
 /* Looks at what others need, also at a server that was restarted, as soon as it
  * answers. And says that its workers live, for which none has time in the
  * middle of a proof: behind a pooler nobody sees that a process has ended, and
@@ -76,6 +88,7 @@ tend_workers(void *ctx)
 		return;
 	}
 	throttle_look(&e->throttle, t->s, &e->selection);
+	give_up(e);
 	for (int64_t i = 0; i < e->workers; i++)
 		keep_alive(t->s, &e->worker[i]);
 }

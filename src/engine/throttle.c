@@ -9,6 +9,7 @@
 #define CREDIT_SECONDS 0.2
 /* Two looks: a limit that is just reached is not said anew each second. */
 #define HELD_MS (2 * LOOK_MS)
+#define GONE_MINUTES 30
 
 void
 throttle_init(struct throttle *t, const struct throttle_options *o)
@@ -148,15 +149,43 @@ throttle_reason(char ret[PRESSURE_REASON], struct throttle *t)
 	pthread_mutex_unlock(&t->mutex);
 }
 
-bool
-throttle_limits_rate(struct throttle *t)
+/* Of late; when is under the mutex. */
+static bool
+is_recent(struct throttle *t, const int64_t *when_ms)
 {
 	bool ret;
 
 	pthread_mutex_lock(&t->mutex);
-	ret = t->held_ms > 0 && clock_ms() - t->held_ms < HELD_MS;
+	ret = *when_ms > 0 && clock_ms() - *when_ms < HELD_MS;
 	pthread_mutex_unlock(&t->mutex);
 	return ret;
+}
+
+bool
+throttle_limits_rate(struct throttle *t)
+{
+	return is_recent(t, &t->held_ms);
+}
+
+/* A standby may have been taken away for good, and then nobody would ever go
+ * on; those who only read, as in a proof, do not wait for it. */
+bool
+throttle_gives_up(struct throttle *t, struct err *err)
+{
+	if (t->pressure.missing == 0)
+		t->missing_ms = 0;
+	else if (t->missing_ms == 0)
+		t->missing_ms = clock_ms();
+	if (t->missing_ms == 0 || !is_recent(t, &t->waited_ms) ||
+		clock_ms() - t->missing_ms < GONE_MINUTES * 60000)
+		return false;
+	err_set(err, ERR_DB,
+		"%lld of %lld standbys gone since the start, for %d minutes",
+		(long long)t->pressure.missing, (long long)t->pressure.standbys,
+		GONE_MINUTES);
+	err_hint(err, "the same command goes on where this one stopped, with "
+		      "the standbys that are there then");
+	return true;
 }
 
 /* Takes the rows off the credit as soon as there is any: a batch may be larger
@@ -169,6 +198,8 @@ may_go(struct throttle *t, size_t rows)
 
 	pthread_mutex_lock(&t->mutex);
 	ret = !t->reason[0];
+	if (!ret)
+		t->waited_ms = now;
 	if (t->rate > 0) {
 		t->credit += t->rate * (double)(now - t->filled_ms) / 1000;
 		if (t->credit > t->rate * CREDIT_SECONDS)

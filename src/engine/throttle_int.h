@@ -18,13 +18,15 @@ struct throttle {
 	int64_t looked_ms;
 	char told[PRESSURE_REASON]; /* what status says */
 	bool said_rate;             /* in the log, once */
+	int64_t missing_ms;         /* since when a standby is; 0: none is */
 
 	pthread_mutex_t mutex; /* for what follows */
 	char reason[PRESSURE_REASON];
 	double rate;   /* rows per second for this process; 0: no limit */
 	double credit; /* rows that may be written now; may be negative */
 	int64_t filled_ms;
-	int64_t held_ms; /* when the rate last held a worker; 0: never */
+	/* When a reason, and when the rate, last held a worker; 0: never. */
+	int64_t waited_ms, held_ms;
 };
 
 struct throttle_options {
@@ -47,6 +49,10 @@ bool throttle_is_due(struct throttle *t);
 void throttle_blind(struct throttle *t);
 void throttle_look(
 	struct throttle *t, struct state *s, const struct selection *sel);
+
+/* True if what the workers wait for does not seem to come back; err says
+ * what. */
+bool throttle_gives_up(struct throttle *t, struct err *err);
 
 /* Why the workers wait, or "". Not for the rate: between two batches of it
  * they work. */

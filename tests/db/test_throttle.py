@@ -2,7 +2,9 @@
 import contextlib
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -159,6 +161,7 @@ class Query(Base):
         self.slow(throttle_query="SELECT yes FROM busy")
         run = self.start()
         self.holds("throttle_query")
+        self.assertEqual(self.written(), 0)
         self.sql("UPDATE busy SET yes = false")
         result = self.goes_on(run)
         self.assertIn("waiting: throttle_query", result.err)
@@ -316,6 +319,34 @@ class Signals(Base):
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
         self.goes_on(run)
+
+    def test_a_standby_that_goes_away_holds_the_run_until_it_is_back(self):
+        standby = self.cluster.standby()
+        self.addCleanup(standby.close)
+        self.configure(max_rows_per_second=self.ROWS // 6)
+        run = self.start()
+        self.until(lambda: self.written() > 0, "the first batch")
+        standby.stop()
+        self.holds("1 of 1 standbys gone since the start (max_replica_lag)")
+        standby.start()
+        self.assertIn("waiting: 1 of 1 standbys gone", self.goes_on(run).err)
+
+    def test_who_only_keeps_wal_is_no_standby(self):
+        with tempfile.TemporaryDirectory(prefix="pgrekey-") as folder:
+            keeper = subprocess.Popen(
+                [self.cluster.bin / "pg_receivewal", "-D", folder, "-U",
+                 "postgres", "-h", self.cluster.socket])
+            try:
+                self.until(lambda: self.sql(
+                    "SELECT 1 FROM pg_stat_replication WHERE state ="
+                    " 'streaming'"), "it streams")
+                self.configure(max_rows_per_second=self.ROWS // 6)
+                run = self.start()
+                self.until(lambda: self.written() > 0, "the first batch")
+            finally:
+                keeper.terminate()
+                keeper.wait()
+        self.assertNotIn("gone", self.goes_on(run).err)
 
     def test_a_standby_that_is_idle_does_not(self):
         standby = self.cluster.standby()

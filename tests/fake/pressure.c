@@ -1,8 +1,18 @@
 /*
- * Nothing presses: throttling is tested where there is a server to press.
+ * Nothing presses, but that standbys may be gone: other throttling is tested
+ * where there is a server to press.
  */
 #include "pressure.h"
 #include "store_int.h"
+#include <stdio.h>
+
+static atomic_llong gone;
+
+void
+fake_standbys_gone(int64_t count)
+{
+	atomic_store(&gone, count);
+}
 
 int
 pressure_check(const struct remarks *to, struct pg *pg,
@@ -20,7 +30,7 @@ pressure_begin(struct pressure *ret, struct state *s,
 	struct err *err)
 {
 	(void)s, (void)sel, (void)err;
-	*ret = (struct pressure){.limits = *limits};
+	*ret = (struct pressure){.limits = *limits, .standbys = 2};
 	return 0;
 }
 
@@ -28,8 +38,10 @@ int
 pressure_look(char reason[PRESSURE_REASON], struct pressure *p, struct state *s,
 	const struct selection *sel, struct err *err)
 {
-	(void)p, (void)s, (void)sel, (void)err;
-	reason[0] = '\0';
+	(void)s, (void)sel, (void)err;
+	p->missing = atomic_load(&gone);
+	snprintf(reason, PRESSURE_REASON, "%s",
+		p->missing > 0 ? "standbys gone" : "");
 	return 0;
 }
 

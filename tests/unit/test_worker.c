@@ -388,6 +388,32 @@ a_disk_that_stays_full_ends_the_run_after_half_an_hour(void **state)
 	run_done(&r);
 }
 
+/* Nobody would ever go on where one was taken away for good. */
+static void
+standbys_that_stay_gone_end_the_run_after_half_an_hour(void **state)
+{
+	int64_t began = clock_ms();
+	struct run r;
+
+	(void)state;
+	where = "standby gone for ever";
+	fake_load(&setup);
+	fake_standbys_gone(1);
+	run(&r, 2);
+	fake_standbys_gone(0);
+	must(r.status == -1 && r.err.code == ERR_DB);
+	must(strstr(r.err.msg, "1 of 2 standbys gone since the start"));
+	must(strstr(r.err.hint, "goes on where this one stopped"));
+	must(clock_ms() - began > 29 * MINUTE_MS);
+	must(!strcmp(fake_run_state(1), "open"));
+	for (size_t t = 0; t < FAKE_TABLES; t++)
+		must(fake_written(1, t, 0) == 0);
+	run_done(&r);
+	run(&r, 1);
+	check_finished(&r);
+	run_done(&r);
+}
+
 /* The row is alone in its pass, and free at the moment that it is looked at:
  * that says nothing about a trigger. */
 static void
@@ -526,6 +552,8 @@ main(void)
 			a_full_disk_is_waited_for_more_patiently_than_a_connection),
 		cmocka_unit_test(
 			a_disk_that_stays_full_ends_the_run_after_half_an_hour),
+		cmocka_unit_test(
+			standbys_that_stay_gone_end_the_run_after_half_an_hour),
 		cmocka_unit_test(a_row_let_go_at_any_look_is_written),
 		cmocka_unit_test(workers_finish_together_whatever_happens),
 	};

@@ -26,8 +26,8 @@ void sql_read(struct buf *sql, const struct sql_view *view,
 	const struct range *range);
 
 /* Visits each page of a range. One row, of no interest. */
-void sql_visit(struct buf *sql, const struct leaf *leaf,
-	const struct range *range);
+void sql_visit(
+	struct buf *sql, const struct leaf *leaf, const struct range *range);
 
 /* One row: rows, then for each column NULLs and current ones. */
 void sql_count(struct buf *sql, const struct sql_view *view);

@@ -32,7 +32,7 @@ check|command clang-tidy|clang-tidy|clang-tools-extra|clang|clang-extra-tools|ll
 check|command shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck|shellcheck
 check|command mandoc|mandoc|mandoc|mandoc|mandoc|mandoc
 check|python pyflakes|pyflakes3|python3-pyflakes|python-pyflakes|py3-pyflakes|-
-check|command pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
+check|daemon pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer|pgbouncer
 check|command strace|strace|strace|strace|strace|-
 check|server pgbench|postgresql|postgresql-contrib|postgresql|postgresql|postgresql
 check|command faketime|faketime|libfaketime|libfaketime|libfaketime|libfaketime
@@ -45,6 +45,7 @@ managers=(apt-get dnf pacman apk brew)
 found() { # KIND NAME
 	case $1 in
 	command) command -v "$2" ;;
+	daemon) PATH=$PATH:/usr/local/sbin:/usr/sbin command -v "$2" ;;
 	header) [ -e "/usr/include/$2" ] || xcrun --show-sdk-path ;;
 	library) pkg-config --exists "$2" ;;
 	python) /usr/bin/python3 -c "import importlib.util, sys

@@ -61,9 +61,12 @@ server_reset_query =
             os.chown(self.home, account.pw_uid, account.pw_gid)
             more = {"user": account.pw_uid, "group": account.pw_gid,
                     "extra_groups": []}
+        # Not everybody's PATH has the folders of daemons.
+        program = shutil.which("pgbouncer", path=os.environ["PATH"]
+                               + ":/usr/local/sbin:/usr/sbin")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["pgbouncer", config], stdin=subprocess.DEVNULL, stdout=log,
+                [program, config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.home, preexec_fn=die_with_parent,
                 start_new_session=True, **more)
         deadline = time.monotonic() + READY_SECONDS

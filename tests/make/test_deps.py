@@ -11,7 +11,7 @@ DEPS = pathlib.Path("scripts/deps.sh").resolve()
 TOOLS = ("cat", "env", "id", "mktemp", "rm", "sh", "sort")
 # Found by absolute names, and therefore here: the test runs.
 PRESENT = {"libc6-dev", "python3", "python3-cryptography", "python3-psycopg2",
-           "python3-yaml", "pyflakes3"}
+           "python3-yaml", "pyflakes3", "pgbouncer"}
 
 
 class DepsTest(unittest.TestCase):
@@ -163,6 +163,11 @@ class DepsTest(unittest.TestCase):
             packages = set(done.stderr.splitlines()[-1].split()[3:])
             self.assertLess(before, packages | PRESENT)
             before = packages
+
+    def test_a_daemon_is_found_where_a_users_path_does_not_lead(self):
+        done = self.run_deps("-n", "check")
+        self.assertIn("strace", done.stderr)
+        self.assertNotIn("pgbouncer", done.stderr)
 
     def test_an_unknown_set_is_a_usage_error(self):
         self.assertEqual(self.run_deps("everything").returncode, 2)

@@ -76,6 +76,24 @@ class Line(Torture):
                 for at, kind in enumerate(kinds[direction])
                 if kind == b"COMMIT"]
 
+    def one_batch(self):
+        """All messages of a batch, of both directions: what is between two
+        ends of a flush."""
+        kinds = self.clean_run().kinds
+        commits = {direction: [at for at, kind in enumerate(said)
+                               if kind == b"COMMIT"]
+                   for direction, said in kinds.items()}
+        sent = kinds[TO_SERVER]
+        # The server keeps the statement that writes: it is only bound.
+        batch = next(
+            nth for nth, at in enumerate(commits[TO_SERVER])
+            if sent[at - 4:at] == [b"E", b"B", b"D", b"E"])
+        for direction, end in ((TO_SERVER, b"S"), (TO_CLIENT, b"Z")):
+            said, commit = kinds[direction], commits[direction][batch]
+            first = commit + 1 - said[commit::-1].index(end)
+            for at in range(first, said.index(end, commit) + 1):
+                yield direction, at + 1
+
     def suffer(self, fault, patience=60, **more):
         """A run with that fault, and another one over a good line; returns
         how the first one ended."""
@@ -113,6 +131,14 @@ class Cut(Line):
         # Once it works, a lost connection is replaced.
         self.assertHazards(cut=pick(20, 140, 1000),
                            survived=self.hazards["cut"] // 2)
+
+    def test_cut_at_every_message_of_a_batch_it_is_written_once(self):
+        batch = list(self.one_batch())
+        self.assertGreater(len(batch), 25)
+        for i in spread(len(batch), pick(8, 100, 100)):
+            for after in pick([i % 2 == 0], [False, True], [False, True]):
+                self.suffer(Fault("cut", *batch[i - 1], after))
+        self.assertHazards(cut=pick(8, 50, 50))
 
     def test_a_commit_in_doubt_is_neither_lost_nor_done_twice(self):
         commits = self.commits()

@@ -158,7 +158,7 @@ const struct option option_table[] = {
 		.comment = "All hosts of a run together."},
 	NUMBER("rotate", "max_replica_lag", "rotate", OPTION_DURATION,
 		max_replica_lag_ms, "10s", 0, 24 * HOUR, "DURATION",
-		"wait while a standby lags further behind",
+		"wait while a standby lags further behind, or is gone",
 		"0s: never. Needs pg_monitor."),
 	{.section = "rotate",
 		.name = "max_slot_wal",

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTLE_ATTEMPTS 8
+
 /* -- setting up ------------------------------------------------------------ */
 
 /* From now on main only looks, through this connection, or NULL: no more. */
@@ -136,6 +138,46 @@ glance(struct engine *e, struct pg *pg, struct err *err)
 }
 
 static int
+look_around(struct engine *e, struct state *s, const bool *has_work,
+	struct err *err)
+{
+	if (state_run_start(&e->judge.run_start, s, err) < 0)
+		return -1;
+	for (size_t i = 0; i < e->catalog.leaves; i++) {
+		if (!has_work[i] && engine_selects(e, &e->catalog.leaf[i]) &&
+			state_settle(s, e->catalog.leaf[i].oid, err) < 0)
+			return -1;
+	}
+	if (throttle_begin(&e->throttle, s, &e->selection, err) < 0)
+		return -1;
+	/* What holds from the start holds the first batch. */
+	throttle_look(&e->throttle, s, &e->selection);
+	return 0;
+}
+
+/* From here on this session is one of the run's, and no worker lives yet that
+ * would go on if somebody cancels what they do, or ends them. */
+static int
+settle_in(struct engine *e, struct state *s, const bool *has_work,
+	struct err *err)
+{
+	for (int attempt = 1; look_around(e, s, has_work, err) < 0; attempt++) {
+		enum pg_class class = pg_classify(err);
+
+		if (err->code != ERR_DB || attempt == SETTLE_ATTEMPTS ||
+			stop_requested(&e->stop) ||
+			(class != PG_CLASS_RETRY && class != PG_CLASS_LOCK &&
+				class != PG_CLASS_LOST))
+			return -1;
+		log_debug("again in a moment: %s", err->msg);
+		stop_sleep(&e->stop, job_backoff_ms(attempt));
+		if (tend_connection(e, s, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
 begin_run(
 	struct engine *e, struct state *s, struct outcome *ret, struct err *err)
 {
@@ -150,32 +192,15 @@ begin_run(
 	if (state_open_run(s, &e->spec, &ret->joined, err) < 0)
 		goto out;
 	FAIL_POINT(run_opened);
-	if (state_run_start(&e->judge.run_start, s, err) < 0)
-		goto out;
 	e->run = ret->run = s->run;
 	e->opener = s->opener;
-	for (size_t i = 0; i < e->catalog.leaves; i++) {
-		if (!has_work[i] && engine_selects(e, &e->catalog.leaf[i]) &&
-			state_settle(s, e->catalog.leaf[i].oid, err) < 0)
-			goto out;
-	}
-	rc = 0;
+	rc = settle_in(e, s, has_work, err);
 out:
 	free(has_work);
 	return rc;
 }
 
 /* -- how it ended ---------------------------------------------------------- */
-
-/* What holds from the start holds the first batch. */
-static int
-begin_throttle(struct engine *e, struct state *s, struct err *err)
-{
-	if (throttle_begin(&e->throttle, s, &e->selection, err) < 0)
-		return -1;
-	throttle_look(&e->throttle, s, &e->selection);
-	return 0;
-}
 
 static int
 real_run(
@@ -187,8 +212,7 @@ real_run(
 		ret->schema_denied = !strcmp(err->sqlstate, "42501");
 		return -1;
 	}
-	if (begin_run(e, s, ret, err) < 0 || begin_throttle(e, s, err) < 0 ||
-		generations_work(e, s, err) < 0 ||
+	if (begin_run(e, s, ret, err) < 0 || generations_work(e, s, err) < 0 ||
 		tend_connection(e, s, err) < 0)
 		return -1;
 	status = outcome_status(ret, e, s, err);

@@ -3,7 +3,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -86,7 +85,7 @@ server_reset_query =
 
     def close(self):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.kill()
             self.process.wait(READY_SECONDS)
         shutil.rmtree(self.home, ignore_errors=True)
 

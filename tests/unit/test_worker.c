@@ -63,8 +63,17 @@ may_be_a_rows(enum fake_failure failure, const struct fake_facts *f)
 	       fired_at(f, "rows_wait");
 }
 
-/* Before and after the workers there is nobody who would try again, but the
- * trial write learns nothing from a row in use. */
+/* The run is open, and nothing of it is written yet. */
+static bool
+settles_in(enum fake_failure failure, const struct fake_facts *f)
+{
+	return failure != FAKE_DIVISION && failure != FAKE_FULL &&
+	       (fired_at(f, "state_run_start") || fired_at(f, "state_settle") ||
+		       fired_at(f, "pressure_begin"));
+}
+
+/* Before a run is open and after the workers there is nobody who would try
+ * again, but the trial write learns nothing from a row in use. */
 static int
 expected_status(enum fake_failure failure, const struct fake_facts *f)
 {
@@ -81,7 +90,7 @@ expected_status(enum fake_failure failure, const struct fake_facts *f)
 		return ERR_NONE;
 	if (failures[failure].nature == PERMANENT)
 		return may_be_a_rows(failure, f) ? ERR_NONE : -1;
-	if (f->by_worker)
+	if (f->by_worker || settles_in(failure, f))
 		return ERR_NONE;
 	return fired_at(f, "rows_wait") && !is_of_server(failure) ? ERR_NONE
 								  : -1;

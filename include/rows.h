@@ -78,8 +78,7 @@ int rows_read(struct window *ret, struct rows *r, struct pg *pg,
 	const struct range *range, const struct window_limits *limits,
 	struct err *err) MUST_CHECK;
 
-/* Looks at the pages of a range, so that the server prunes what is dead there.
- */
+/* Looks at the pages of a range: the server prunes what is dead there. */
 int rows_prune(struct rows *r, struct pg *pg, const struct range *range,
 	struct err *err) MUST_CHECK;
 

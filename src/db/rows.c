@@ -77,13 +77,14 @@ void
 window_add(struct window *w, const struct pg_result *row)
 {
 	struct slice value[TARGET_COLUMNS_MAX] = {{0}};
+	struct slice bits = pg_slice(row, 0, 1);
 
 	for (size_t i = 0; i < w->columns; i++)
 		value[i] = pg_is_null(row, 0, (int)i + 2)
 				   ? (struct slice){0}
 				   : pg_slice(row, 0, (int)i + 2);
 	window_put(w, rows_tid(pg_slice(row, 0, 0)),
-		rows_be32(pg_slice(row, 0, 1).ptr), value);
+		bits.len < sizeof(uint32_t) ? 0 : rows_be32(bits.ptr), value);
 }
 
 struct fill {

@@ -52,10 +52,13 @@ rows_be32(const unsigned char *p)
 	       (uint32_t)p[2] << 8 | p[3];
 }
 
-/* A tid in binary format: block and offset. */
+/* A tid in binary format: block and offset. What is shorter is the answer to
+ * another statement: at (0,0) there is no row that could be written. */
 struct tid
 rows_tid(struct slice s)
 {
+	if (s.len < TID_BYTES)
+		return (struct tid){0, 0};
 	return (struct tid){
 		rows_be32(s.ptr), (uint16_t)(s.ptr[4] << 8 | s.ptr[5])};
 }

@@ -125,6 +125,18 @@ no_window_ends_behind_what_was_asked(void **state)
 	assert_int_equal(w->range.hi.offset, 3);
 }
 
+static void
+what_is_too_short_for_a_place_is_none(void **state)
+{
+	unsigned char *bytes = xcalloc(TID_BYTES - 1, 1);
+	struct tid tid = rows_tid(slice_of(bytes, TID_BYTES - 1));
+
+	(void)state;
+	assert_int_equal(tid.block, 0);
+	assert_int_equal(tid.offset, 0);
+	free(bytes);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -136,6 +148,7 @@ main(void)
 		TEST(a_page_that_is_too_much_alone_ends_behind_its_last_row),
 		TEST(windows_that_share_a_buffer_keep_their_values),
 		TEST(no_window_ends_behind_what_was_asked),
+		TEST(what_is_too_short_for_a_place_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

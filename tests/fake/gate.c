@@ -27,14 +27,21 @@ clock_ms(void)
 	return fake_now();
 }
 
-void
-clock_sleep_ms(int64_t ms)
+/* By the real clock. */
+static void
+take_a_moment(void)
 {
 	const struct timespec moment = {0, 200000};
 
+	nanosleep(&moment, NULL);
+}
+
+void
+clock_sleep_ms(int64_t ms)
+{
 	atomic_fetch_add(&now_ms, ms);
 	if (fake.setup.threads)
-		nanosleep(&moment, NULL);
+		take_a_moment();
 }
 
 void
@@ -312,6 +319,8 @@ fake_enter(struct pg *pg, const char *call, struct err *err)
 {
 	int rc;
 
+	if (fake.setup.slow)
+		take_a_moment();
 	fake_lock();
 	fake.lose_answer = false;
 	rc = pass_gate(pg, call, err);

@@ -52,6 +52,7 @@ struct fake_setup {
 		enum fake_version version);
 	const char *current; /* what values under the primary begin with */
 	bool threads; /* sleeping takes time, so that others get a turn */
+	bool slow;    /* so does each call */
 };
 
 /* Forgets everything and begins anew. */

@@ -134,8 +134,8 @@ MUTANTS = {
         "!job_tries_again(&w->losses, err)", "true",
         "torture/test_proxy.py", "cut_at_any"),
     "what libpq has given up is waited for": (
-        "src/db/pg_flush.c",
-        "nulls == 2", "nulls == -1",
+        "src/db/pg.c",
+        "return pg->given_up || PQstatus", "return PQstatus",
         "torture/test_proxy.py", "Farewell"),
     "a table that fails ends the run for all": (
         "src/engine/survive.c",

@@ -205,12 +205,14 @@ class Farewell(Line):
 
     def test_who_cannot_send_any_more_hears_of_the_end(self):
         with tempfile.TemporaryDirectory() as folder:
-            asked = self.clean_run(local=folder).kinds[TO_SERVER]
-        commits = [at for at, kind in enumerate(asked, 1) if kind == b"COMMIT"]
-        for i in spread(len(commits), pick(8, 60, 1000)):
+            said = self.clean_run(local=folder).kinds[TO_CLIENT]
+        # Of a batch that is done, the last message.
+        ends = [at for at in range(2, len(said) + 1)
+                if said[at - 2:at] == [b"COMMIT", b"Z"]]
+        for i in spread(len(ends), pick(8, 60, 1000)):
             with tempfile.TemporaryDirectory() as folder:
-                self.suffer(Fault("farewell", TO_SERVER, commits[i - 1]),
-                            local=folder)
+                self.suffer(Fault("farewell", TO_CLIENT, ends[i - 1],
+                                  after=True, hold=0.2), local=folder)
         self.assertHazards(farewell=pick(6, 30, 30))
 
 

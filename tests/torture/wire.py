@@ -26,6 +26,7 @@ ASKS = (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30")
 FAREWELL = (b"SWARNING\0VWARNING\0C57P01\0Mterminating connection due to"
             b" immediate shutdown command\0\0")
 FAREWELL = b"N" + struct.pack("!I", 4 + len(FAREWELL)) + FAREWELL
+MOMENT = 0.002  # seconds; about what making a batch takes
 
 
 @dataclass
@@ -37,7 +38,9 @@ class Fault:
     direction: str = TO_SERVER
     message: int = 1
     after: bool = False  # the message itself still gets through
-    hold: float = 1.0   # seconds the server's side of a half-close lives on
+    # Seconds the server's side of a half-close lives on; that the end of the
+    # stream comes behind a farewell.
+    hold: float = 1.0
 
 
 def until_acknowledged(sock):
@@ -194,6 +197,7 @@ class Pair:
         self.proxy, self.client, self.server = proxy, client, server
         self.long = False    # the statement may rightly take hours
         self.hushed = False  # open, but nothing passes any more
+        self.leaving = False  # it is closed by who says farewell
 
     def start(self):
         for work in (self.to_server, self.to_client):
@@ -205,7 +209,7 @@ class Pair:
             work()
         except OSError:
             pass
-        if not self.proxy.dark:
+        if not self.proxy.dark and not self.leaving:
             close(self.client)
             close(self.server)
 
@@ -273,9 +277,7 @@ class Pair:
             reset(self.client)
             close(self.server)
         elif fault.kind == "farewell":
-            self.client.sendall(FAREWELL)
-            close(self.client)
-            close(self.server)
+            self.say_farewell(fault.hold)
         elif fault.kind == "half_close":
             self.client.shutdown(socket.SHUT_WR)
             time.sleep(fault.hold)
@@ -287,6 +289,18 @@ class Pair:
             self.hushed = True
             return True
         return False
+
+    def say_farewell(self, hold):
+        """Nothing is taken any more from here on. The words come a moment
+        later, and the end of the stream after that: there is a time in which
+        the client cannot write, and has read something, but no end."""
+        self.leaving = True
+        self.client.shutdown(socket.SHUT_RD)
+        close(self.server)
+        time.sleep(MOMENT)
+        self.client.sendall(FAREWELL)
+        time.sleep(hold)
+        close(self.client)
 
     def vanish(self):
         """Every packet of the client is ignored, and so are new ones; mute,

@@ -72,20 +72,24 @@ class FailPoints(Torture):
             lambda: "T" if state.read_text().rpartition(") ")[2][0] == "T"
             else not run.running() and "ended", "it stops or ends") == "T"
 
-    def let_it_be_long(self):
-        """Leases end, nothing is heard of the workers, and the server ends
-        transactions that wait for their client. Not before it has done what
-        was sent to it: that may renew a lease."""
-        self.until(lambda: self.value(
+    def is_all_done(self):
+        """Whatever was sent to the server. Some of it may wait for a lock of
+        a transaction that waits for its client; the server ends those."""
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE datname = current_database()"
+                 " AND state LIKE 'idle in transaction%'")
+        return self.value(
             "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname ="
-            " current_database() AND state = 'active'"), "all is done")
+            " current_database() AND state <> 'idle'")
+
+    def let_it_be_long(self):
+        """Leases end and nothing is heard of the workers. Not before all is
+        done: that may renew a lease."""
+        self.until(self.is_all_done, "all is done")
         self.sql("UPDATE pgrekey.chunk SET lease_until = now()"
                  " - interval '1 s' WHERE lease_until IS NOT NULL")
         self.sql("UPDATE pgrekey.worker SET seen_at = seen_at"
                  " - interval '1 h'")
-        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                 " WHERE datname = current_database()"
-                 " AND state LIKE 'idle in transaction%'")
 
     def wake_late(self, point, times, workers):
         """When it wakes up, another process has done everything."""

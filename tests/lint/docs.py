@@ -4,8 +4,9 @@
     tests/lint/docs.py FOLDER-OF-THE-BUILT-PROGRAM
 
 Every option, command and exit status is in the manual page and in README.md,
-options and commands as code, since many are ordinary words, too; the sample configuration is the option table's own, and every file that a
-document names exists.
+options and commands as code, since many are ordinary words, too; the sample
+configuration is the option table's own, and every file and test that a document
+names exists.
 """
 
 import html
@@ -25,6 +26,8 @@ README_COMMANDS = ("make demo", "make check")
 
 PATH = re.compile(r"`((?:src|include|tests|scripts|docs|conf|docker)/[\w./*-]+"
                   r"|[\w-]+\.(?:c|h|py|sh|md))`")
+# A row of a table: a test, and the file that has it.
+TEST = re.compile(r"^\| `(\w+)` \| `(tests/[\w./]+)` \|$", re.M)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -124,6 +127,10 @@ def check_names():
         for name in PATH.findall(text):
             if not exists(name):
                 yield f"{document}: there is no {name}"
+        for test, name in TEST.findall(text):
+            if exists(name) and not mentions(
+                    pathlib.Path(name).read_text(), test):
+                yield f"{document}: {name} has no {test}"
         for name in LINK.findall(text):
             if not (document.parent / name).exists():
                 yield f"{document}: the link to {name} leads nowhere"

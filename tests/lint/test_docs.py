@@ -142,6 +142,15 @@ class DocsTest(unittest.TestCase):
                      "CONTRIBUTING.md: the link to docs/gone.md leads "
                      "nowhere")
 
+    def test_a_test_that_is_not_there_is_found(self):
+        row = "| `test_that_%s` | `tests/db/test_it.py` |\n"
+        there = {"tests/db/test_it.py": "    def test_that_is(self):\n"}
+        self.assertEqual(self.lint(files={
+            **there, "docs/promises.md": row % "is"}).stdout, "")
+        self.assertEqual(self.lint(files={
+            **there, "docs/promises.md": row % "i"}).stdout,
+            "docs/promises.md: tests/db/test_it.py has no test_that_i\n")
+
     def test_a_missing_document_is_found(self):
         self.refuses("CHANGELOG.md", None, "CHANGELOG.md: is missing")
 

@@ -15,14 +15,13 @@ Where it became another program than was thought, they are what comes nearest:
   m05  the position moves with each batch, instead of behind the whole group
   m09  rows are addressed by place; a key only names them, in findings
   m11  nothing here has a time to live; so a token's age must not matter
+  m14  no difference but time, so lint is what notices
   m21  an empty text is a raw value like any other; here it is passed over
   m24  verify knows of no checkpoint; here it leaves the last page out
   m30  what is skipped, the proof finds: it costs a pass, and that is noticed
   m31  the last item is the group under way when a worker is told to stop
   m33  the epoch of a chunk is its lease
   m35  there is no secure heap, but memory that the system would not lock
-
-m14, memcmp() for tags, is not here: only the time that it takes tells.
 """
 import os
 import shutil
@@ -216,6 +215,10 @@ MUTANTS = {
         "src/crypto/fernet.c",
         "signed_part.len, TAG) == 0", "signed_part.len, TAG - 1) == 0",
         "unit/test_fernet.c", None),
+    "m14 a tag is compared up to the first difference": (
+        "src/crypto/fernet.c",
+        "return CRYPTO_memcmp(tag", "return memcmp(tag",
+        "lint/test_words.py", "this_tree"),
     "m15 a generator that fails makes vectors, too": (
         "src/crypto/fernet.c",
         "\t\tif (RAND_bytes(pool->bytes, sizeof(pool->bytes)) != 1)\n"

@@ -187,9 +187,9 @@ int pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
  * the first one behind the header. Returning false: as above. */
 typedef bool (*pg_data_fn)(void *ctx, struct slice data);
 
-/* Runs one COPY ... TO STDOUT. */
-int pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
-	struct err *err) MUST_CHECK;
+/* Runs one COPY ... TO STDOUT. *rows is how many the server says it sent. */
+int pg_copy_out(int64_t *rows, struct pg *pg, const char *sql, pg_data_fn fn,
+	void *ctx, struct err *err) MUST_CHECK;
 
 /* -- what to do about a failure -------------------------------------------- */
 

@@ -14,7 +14,9 @@ struct copy {
 	void *ctx;
 	struct slice *field;
 	size_t fields;
+	int64_t rows; /* that came */
 	bool begun, broken;
+	bool left; /* who reads wants no more */
 };
 
 struct cursor {
@@ -78,25 +80,37 @@ take_row(struct copy *x, struct cursor *c, bool *last)
 	return true;
 }
 
+/* Hands on one row; false: there is nothing more to hand on. */
+static bool
+pass_row(struct copy *x, struct cursor *c)
+{
+	bool last;
+
+	if (!take_row(x, c, &last)) {
+		x->broken = true;
+		return false;
+	}
+	if (last)
+		return false;
+	x->rows++;
+	x->left = !x->fn(x->ctx, x->field);
+	return !x->left;
+}
+
 static bool
 copy_data(void *ctx, struct slice data)
 {
 	struct copy *x = ctx;
 	struct cursor c = {data.ptr, data.ptr + data.len};
-	bool last = false;
 
 	if (!x->begun && !take_head(&c)) {
 		x->broken = true;
 		return false;
 	}
 	x->begun = true;
-	while (c.p < c.end && !last && !x->broken) {
-		if (!take_row(x, &c, &last))
-			x->broken = true;
-		else if (!last && !x->fn(x->ctx, x->field))
-			return false;
-	}
-	return !x->broken;
+	while (c.p < c.end && pass_row(x, &c))
+		;
+	return !x->broken && !x->left;
 }
 
 int
@@ -104,14 +118,21 @@ copy_rows(struct pg *pg, const char *sql, size_t fields, copy_row_fn fn,
 	void *ctx, struct err *err)
 {
 	struct copy x = {.fn = fn, .ctx = ctx, .fields = fields};
+	int64_t said;
 	int rc;
 
 	x.field = xcalloc(fields, sizeof(*x.field));
-	rc = pg_copy_out(pg, sql, copy_data, &x, err);
+	rc = pg_copy_out(&said, pg, sql, copy_data, &x, err);
 	free(x.field);
-	if (rc == 0 && x.broken)
+	if (rc < 0)
+		return rc;
+	if (x.broken)
 		return err_set(err, ERR_BUG, "COPY sent what is no row");
-	return rc;
+	if (!x.left && x.rows != said)
+		return err_set(err, ERR_BUG,
+			"COPY sent %lld rows, but %lld came", (long long)said,
+			(long long)x.rows);
+	return 0;
 }
 
 /* -- rows of a leaf -------------------------------------------------------- */

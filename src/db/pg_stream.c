@@ -2,6 +2,7 @@
  * Results that are too large for memory: row by row, or as COPY sends them.
  */
 #include "pg_conn_int.h"
+#include <stdlib.h>
 
 int
 pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
@@ -18,12 +19,14 @@ pg_stream(struct pg *pg, const char *sql, const struct pg_args *args,
 
 /* The end of a COPY: what the server says after its last row. */
 static int
-end_copy(struct pg *pg, struct err *err)
+end_copy(int64_t *rows, struct pg *pg, struct err *err)
 {
 	PGresult *r;
 	int rc = 0;
 
+	*rows = 0;
 	while ((r = PQgetResult(pg->conn)) != NULL) {
+		*rows += strtoll(PQcmdTuples(r), NULL, 10);
 		if (rc == 0 && !pg_is_good(r))
 			rc = pg_fail_result(pg, r, false, err);
 		PQclear(r);
@@ -36,8 +39,8 @@ end_copy(struct pg *pg, struct err *err)
 }
 
 int
-pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
-	struct err *err)
+pg_copy_out(int64_t *rows, struct pg *pg, const char *sql, pg_data_fn fn,
+	void *ctx, struct err *err)
 {
 	bool more = true;
 	PGresult *r;
@@ -59,7 +62,7 @@ pg_copy_out(struct pg *pg, const char *sql, pg_data_fn fn, void *ctx,
 			more = fn(ctx, slice_of(data, (size_t)n));
 		PQfreemem(data);
 	}
-	if (end_copy(pg, err) == 0)
+	if (end_copy(rows, pg, err) == 0)
 		return 0;
 	pg_rollback(pg);
 	return -1;

@@ -193,6 +193,25 @@ class Twice(Line):
         self.assertHazards(twice=pick(10, 25, 25))
 
 
+    def test_verify_counts_each_row_once_or_gives_up(self):
+        with self.proxy() as proxy:
+            clean = self.tool.verify()
+        self.assertExit(1, clean)
+        for direction in (TO_SERVER, TO_CLIENT):
+            most = proxy.count[direction]
+            for number in spread(most, pick(25, most, most)):
+                fault = Fault("twice", direction, number)
+                with self.proxy(fault) as echo:
+                    result = self.tool.verify(patience=self.BOUND)
+                self.hazard("twice", len(echo.doubled))
+                self.hazard(f"exit {result.status}")
+                self.assertIn(result.status, (1, 2, 4, 70), (fault, result))
+                if result.status == 1:
+                    self.assertEqual(result.column("secret"),
+                                     clean.column("secret"), fault)
+        self.assertHazards(twice=pick(40, 400, 400), **{"exit 1": 1})
+
+
 class Farewell(Line):
     """The server says that it goes, and goes, while the next batch is being
     made: it cannot be sent any more, and what was said waits to be read."""

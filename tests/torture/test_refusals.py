@@ -188,6 +188,9 @@ class Disk(Refusals):
             subprocess.run([*SUDO, "kill", str(tracer.pid)],
                            check=True)
             tracer.communicate()
+            # The word that a session has died may go with who traces both.
+            subprocess.run([*SUDO, "kill", "-CHLD",
+                            str(self.cluster.process.pid)], check=True)
 
     def test_a_disk_that_does_not_keep_what_it_took_costs_no_row(self):
         """The server believes nothing any more, and recovers by itself. Whose

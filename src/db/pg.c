@@ -164,14 +164,28 @@ pg_is_good(const PGresult *r)
 	       s == PGRES_SINGLE_TUPLE;
 }
 
+bool
+pg_has_all(PGresult *r, int64_t rows)
+{
+	const char *said = PQcmdTuples(r);
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK)
+		return true;
+	/* Without a word at the end, another answer began before it. */
+	return PQcmdStatus(r)[0] &&
+	       (!said[0] || strtoll(said, NULL, 10) == rows);
+}
+
 /* libpq numbers nothing: after a message too many each answer is taken for that
- * to the next statement. No conclusion is drawn outside a transaction, so its
- * end is where to look: what was read is void unless COMMIT says COMMIT. */
+ * to the next statement. An answer that is not complete, or not due, gives up
+ * the connection, which is asked nothing any more; and what was read in a
+ * transaction is void unless COMMIT says COMMIT. */
 bool
 pg_answers(const char *sql, PGresult *r)
 {
-	return pg_is_good(r) && (strcmp(sql, "COMMIT") != 0 ||
-					!strcmp(PQcmdStatus(r), "COMMIT"));
+	return pg_is_good(r) && pg_has_all(r, PQntuples(r)) &&
+	       (strcmp(sql, "COMMIT") != 0 ||
+		       !strcmp(PQcmdStatus(r), "COMMIT"));
 }
 
 int
@@ -215,8 +229,9 @@ ask_one(PGresult **ret, struct pg *pg, const char *sql,
 	int rc;
 
 	pg_waits(pg);
-	rc = pg_send_one(pg, sql, args, 0) ? receive_one(ret, pg, sql, err)
-					   : pg_fail_lost(pg, err);
+	rc = !pg_lost(pg) && pg_send_one(pg, sql, args, 0)
+		     ? receive_one(ret, pg, sql, err)
+		     : pg_fail_lost(pg, err);
 	pg_heard(pg);
 	return rc;
 }
@@ -259,7 +274,7 @@ exec(struct pg *pg, const char *sql)
 int
 pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
-	PGresult *r = exec(pg, sql);
+	PGresult *r = pg_lost(pg) ? NULL : exec(pg, sql);
 
 	if (!r || !pg_answers(sql, r)) {
 		pg_fail_result(pg, r, false, err);

@@ -56,7 +56,9 @@ void pg_unlist(struct pg *pg);
 void pg_waits(struct pg *pg);
 void pg_heard(struct pg *pg);
 bool pg_is_good(const PGresult *r);
-/* The same, and it may be the answer to that statement. */
+/* As many rows as the server says that it sent, where it says so. */
+bool pg_has_all(PGresult *r, int64_t rows);
+/* Good, complete, and it may be the answer to that statement. */
 bool pg_answers(const char *sql, PGresult *r);
 /* Reads the answers to what is under way, and drops them. */
 void pg_drop_flushes(struct pg *pg);

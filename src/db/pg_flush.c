@@ -60,7 +60,7 @@ pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 		return err_set(err, ERR_BUG, "too much is under way");
 	if (pg->flushes == 0)
 		pg_waits(pg);
-	if (!PQenterPipelineMode(pg->conn))
+	if (pg_lost(pg) || !PQenterPipelineMode(pg->conn))
 		return pg_fail_lost(pg, err);
 	*f = (struct pg_flush){0};
 	pg->flushes++;
@@ -113,7 +113,7 @@ conclude(struct pg *pg, int rc, struct err *err)
 		nulls = r ? 0 : nulls + 1;
 		pg->given_up = nulls == 2;
 		synced = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
-		if (r && !synced && !pg_is_good(r) && rc == 0)
+		if (r && !synced && rc == 0) /* nothing is due but errors */
 			rc = pg_fail_result(pg, r, false, err);
 		PQclear(r);
 	}
@@ -139,12 +139,16 @@ pg_drop_flushes(struct pg *pg)
 static PGresult *
 next_result(int *rc, struct pg *pg, const struct pg_step *step, struct err *err)
 {
-	PGresult *r = PQgetResult(pg->conn);
+	PGresult *r = PQgetResult(pg->conn), *more;
 
 	if (*rc == 0 && (!r || !pg_answers(step->sql, r)))
 		*rc = pg_fail_result(pg, r, step->foreign_code, err);
-	if (r && !pg_lost(pg))
-		PQclear(PQgetResult(pg->conn)); /* the NULL */
+	if (!r || pg_lost(pg))
+		return r;
+	more = PQgetResult(pg->conn); /* the NULL */
+	if (more && *rc == 0)
+		*rc = pg_fail_result(pg, more, step->foreign_code, err);
+	PQclear(more);
 	return r;
 }
 
@@ -200,6 +204,7 @@ static void
 receive_rows(
 	int *rc, struct pg *pg, const struct pg_step *step, struct err *err)
 {
+	int64_t rows = 0;
 	bool more = true;
 	PGresult *r;
 
@@ -207,7 +212,8 @@ receive_rows(
 	if (!PQsetSingleRowMode(pg->conn) && *rc == 0)
 		*rc = pg_fail_lost(pg, err);
 	while ((r = PQgetResult(pg->conn)) != NULL) {
-		if (*rc == 0 && !pg_is_good(r))
+		rows += PQntuples(r);
+		if (*rc == 0 && (!pg_is_good(r) || !pg_has_all(r, rows)))
 			*rc = pg_fail_result(pg, r, step->foreign_code, err);
 		if (*rc == 0 && more && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
 			more = step->fn(step->ctx, (const struct pg_result *)r);

@@ -47,7 +47,7 @@ pg_copy_out(int64_t *rows, struct pg *pg, const char *sql, pg_data_fn fn,
 	char *data;
 	int n;
 
-	if (!PQsendQuery(pg->conn, sql))
+	if (pg_lost(pg) || !PQsendQuery(pg->conn, sql))
 		return pg_fail_lost(pg, err);
 	r = PQgetResult(pg->conn);
 	if (PQresultStatus(r) != PGRES_COPY_OUT) {

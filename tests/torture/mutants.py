@@ -136,6 +136,10 @@ MUTANTS = {
         "src/db/pg.c",
         "return pg->given_up || PQstatus", "return PQstatus",
         "torture/test_proxy.py", "Farewell"),
+    "what COPY sent is not counted": (
+        "src/db/copy.c",
+        "!x.left && x.rows != said", "!x.left && x.rows < 0",
+        "torture/test_proxy.py", "verify_counts"),
     "a table that fails ends the run for all": (
         "src/engine/survive.c",
         "return w->walks &&", "return false &&",

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import wire  # noqa: E402
 from torture import Scene, Torture, pick, spread  # noqa: E402
+from lib import oracle  # noqa: E402
 from wire import TO_CLIENT, TO_SERVER, Fault, Proxy  # noqa: E402
 
 GENTLE = {"workers": 1, "batch_rows": 7}
@@ -162,7 +163,7 @@ class Twice(Line):
     give up as it likes, but not crash, hang, or claim what is not so."""
 
     BOUND = 60  # seconds to end in
-    SENSIBLE = (0, 1, 4, 6, 70)
+    SENSIBLE = (0, 1, 2, 4, 6, 70)
 
     def bear(self, direction, number):
         """A run that gets this message twice, and another one over a good
@@ -192,6 +193,29 @@ class Twice(Line):
             self.bear(*commits[i - 1])
         self.assertHazards(twice=pick(10, 25, 25))
 
+
+    def test_an_echo_never_makes_a_run_clean_that_is_not(self):
+        stranger = oracle.Ring.fresh("stranger", primary="stranger")
+        self.sql("UPDATE origin SET secret = %s WHERE id = 1",
+                 stranger.seal(b"whatever", "stranger"))
+        self.start_anew()
+        with self.proxy() as proxy:
+            self.assertExit(1, self.tool.rotate())
+        for direction in (TO_SERVER, TO_CLIENT):
+            most = proxy.count[direction]
+            for number in spread(most, pick(25, most, most)):
+                fault = Fault("twice", direction, number)
+                self.until_alone()
+                self.start_anew()
+                with self.proxy(fault) as echo:
+                    result = self.tool.rotate(patience=self.BOUND)
+                self.hazard("twice", len(echo.doubled))
+                self.hazard(f"exit {result.status}")
+                self.assertIn(result.status, (1, 2, 4, 6, 70),
+                              (fault, result))
+                if result.status == 1:
+                    self.assertEqual(len(result.findings), 1, fault)
+        self.assertHazards(twice=pick(40, 1000, 1000), **{"exit 1": 1})
 
     def test_verify_counts_each_row_once_or_gives_up(self):
         with self.proxy() as proxy:

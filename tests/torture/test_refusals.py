@@ -198,7 +198,10 @@ class Disk(Refusals):
         """
         # Many chunks: each is claimed and handed back on disk.
         self.sql("ALTER TABLE t SET (fillfactor = 10)")
-        for _ in range(ROUNDS):
+        for n in range(ROUNDS + 20):
+            # Some of them have written everything by then.
+            if n >= ROUNDS and self.hazards["middle"] > 0:
+                break
             self.start_anew()
             panics, starts = self.panics(), self.starts()
             with self.failing("fdatasync", "EIO"):

@@ -58,9 +58,11 @@ pg_send(struct pg *pg, const struct pg_step *step, size_t count,
 
 	if (pg->flushes == (pg->pooled ? 1 : PG_FLUSHES))
 		return err_set(err, ERR_BUG, "too much is under way");
+	if (pg_lost(pg))
+		return pg_fail_lost(pg, err);
 	if (pg->flushes == 0)
 		pg_waits(pg);
-	if (pg_lost(pg) || !PQenterPipelineMode(pg->conn))
+	if (!PQenterPipelineMode(pg->conn))
 		return pg_fail_lost(pg, err);
 	*f = (struct pg_flush){0};
 	pg->flushes++;

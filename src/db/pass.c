@@ -139,6 +139,10 @@ static const char prove_sql[] =
 	"  @.worker AS me WHERE me.id = $2 AND me.host = w.host"
 	"  AND me.os_pid = w.os_pid)) AND " WORKER_ALIVE ")) RETURNING 1";
 
+/* The table before the row: who proves writes to it at last, and whoever opens
+ * a run meanwhile has locked it and waits for the leaves that are held here. */
+#define LOCK_RUNS "LOCK TABLE @.run IN ROW EXCLUSIVE MODE"
+
 static int
 lock_run(bool *open, bool *paused, struct state *s, struct err *err)
 {
@@ -146,10 +150,11 @@ lock_run(bool *open, bool *paused, struct state *s, struct err *err)
 	struct pg_result *r;
 
 	pg_arg_int(&args, s->run);
-	if (state_query(&r, s,
-		    "SELECT r.state = 'open', " PAUSED
-		    " FROM @.run AS r WHERE r.id = $1 FOR NO KEY UPDATE",
-		    &args, err) < 0)
+	if (state_exec(s, LOCK_RUNS, NULL, err) < 0 ||
+		state_query(&r, s,
+			"SELECT r.state = 'open', " PAUSED
+			" FROM @.run AS r WHERE r.id = $1 FOR NO KEY UPDATE",
+			&args, err) < 0)
 		return -1;
 	*open = pg_rows(r) > 0 && pg_bool(r, 0, 0);
 	*paused = pg_rows(r) > 0 && pg_bool(r, 0, 1);

@@ -224,6 +224,9 @@ void worker_gives_up(struct worker *w, struct err *err);
 /* The leaves as they are now, and which of them are selected. */
 int generations_load(
 	struct engine *e, struct pg *pg, struct err *err) MUST_CHECK;
+/* Opens the run, or joins it; e->run and e->opener say which. */
+int generations_open(bool *joined, struct engine *e, struct state *s,
+	struct err *err) MUST_CHECK;
 /* Lets workers work until the run is over, or they are to stop. */
 int generations_work(
 	struct engine *e, struct state *s, struct err *err) MUST_CHECK;
@@ -240,6 +243,12 @@ void tend_workers(void *ctx);
 /* Afterwards: the connection, made anew if it was lost. */
 int tend_connection(
 	struct engine *e, struct state *s, struct err *err) MUST_CHECK;
+
+/* After a failure: whether what main asked for, for the attempt-th time, is to
+ * be asked for again. It has waited a moment then, and there is a connection;
+ * else err says why not. */
+bool tend_again(
+	struct engine *e, struct state *s, int attempt, struct err *err);
 
 /* -- inspect.c: one leaf in one snapshot ----------------------------------- */
 

@@ -31,6 +31,20 @@ generations_load(struct engine *e, struct pg *pg, struct err *err)
 	return 0;
 }
 
+int
+generations_open(
+	bool *joined, struct engine *e, struct state *s, struct err *err)
+{
+	for (int attempt = 1; state_open_run(s, &e->spec, joined, err) < 0;
+		attempt++) {
+		if (!tend_again(e, s, attempt, err))
+			return -1;
+	}
+	e->run = s->run;
+	e->opener = s->opener;
+	return 0;
+}
+
 /* -- one generation -------------------------------------------------------- */
 
 /* Only a proof: a batch ends by itself, and is worth its end. Of a proof
@@ -108,7 +122,8 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 /* -- from one to the next ---------------------------------------------------
  */
 
-/* Partitions that appeared join the run; then it goes on with all of them. */
+/* Partitions that appeared join the run; then it goes on with all of them, or
+ * another one does, where somebody else has finished ours meanwhile. */
 static int
 relist(struct engine *e, struct state *s, struct err *err)
 {
@@ -116,14 +131,13 @@ relist(struct engine *e, struct state *s, struct err *err)
 
 	/* Who is in it now came later, or is a session of ours that ends. */
 	e->spec.no_join = false;
-	if (tend_connection(e, s, err) < 0 ||
-		generations_load(e, s->pg, err) < 0 ||
-		state_open_run(s, &e->spec, &joined, err) < 0)
+	if (tend_connection(e, s, err) < 0)
 		return -1;
-	/* Another one, where somebody else has finished ours meanwhile. */
-	e->run = s->run;
-	e->opener = s->opener;
-	return 0;
+	for (int attempt = 1; generations_load(e, s->pg, err) < 0; attempt++) {
+		if (!tend_again(e, s, attempt, err))
+			return -1;
+	}
+	return generations_open(&joined, e, s, err);
 }
 
 /* Is it still one of those that are configured? A partition may be dropped. */

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_ATTEMPTS 8
-
 /* -- setting up ------------------------------------------------------------ */
 
 /* From now on main only looks, through this connection, or NULL: no more. */
@@ -162,16 +160,7 @@ settle_in(struct engine *e, struct state *s, const bool *has_work,
 	struct err *err)
 {
 	for (int attempt = 1; look_around(e, s, has_work, err) < 0; attempt++) {
-		enum pg_class class = pg_classify(err);
-
-		if (err->code != ERR_DB || attempt == SETTLE_ATTEMPTS ||
-			stop_requested(&e->stop) ||
-			(class != PG_CLASS_RETRY && class != PG_CLASS_LOCK &&
-				class != PG_CLASS_LOST))
-			return -1;
-		log_debug("again in a moment: %s", err->msg);
-		stop_sleep(&e->stop, job_backoff_ms(attempt));
-		if (tend_connection(e, s, err) < 0)
+		if (!tend_again(e, s, attempt, err))
 			return -1;
 	}
 	return 0;
@@ -189,11 +178,10 @@ begin_run(
 	if (preflight(e, s->pg, has_work, err) < 0)
 		goto out;
 	set_looking(e, NULL);
-	if (state_open_run(s, &e->spec, &ret->joined, err) < 0)
+	if (generations_open(&ret->joined, e, s, err) < 0)
 		goto out;
 	FAIL_POINT(run_opened);
-	e->run = ret->run = s->run;
-	e->opener = s->opener;
+	ret->run = s->run;
 	rc = settle_in(e, s, has_work, err);
 out:
 	free(has_work);

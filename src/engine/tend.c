@@ -3,7 +3,10 @@
  * own.
  */
 #include "engine_int.h"
+#include "log.h"
 #include <stdio.h>
+
+#define ATTEMPTS 8
 
 /* Progress is a courtesy: a lost connection is the workers' business to
  * report. */
@@ -99,4 +102,19 @@ tend_connection(struct engine *e, struct state *s, struct err *err)
 	if (is_connected(s))
 		return 0;
 	return job_reconnect(&s->pg, &e->o->job, &e->stop, err);
+}
+
+/* What a worker outlives ends no run because it was main that met it. */
+bool
+tend_again(struct engine *e, struct state *s, int attempt, struct err *err)
+{
+	enum pg_class class = pg_classify(err);
+
+	if (attempt >= ATTEMPTS || stop_requested(&e->stop) ||
+		(class != PG_CLASS_RETRY && class != PG_CLASS_LOCK &&
+			class != PG_CLASS_LOST))
+		return false;
+	log_debug("again in a moment: %s", err->msg);
+	stop_sleep(&e->stop, job_backoff_ms(attempt));
+	return tend_connection(e, s, err) == 0;
 }

@@ -13,6 +13,8 @@ from lib import zoo  # noqa: E402
 from lib.pgrekey import Tool, scaled  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
+GATE = 4711  # an advisory lock
+
 
 def setUpModule():
     Scene.open()
@@ -317,6 +319,42 @@ class Meetings(Base):
             tools[-1].configure(t={"columns": "secret"})
         self.assertEqual(self.at_once(tools), [0, 2])
         self.assertEqual(self.value("SELECT count(*) FROM pgrekey.run"), 1)
+
+    def test_who_joins_and_who_ends_a_pass_wait_for_one_another(self):
+        """And never both: here the one that ends a pass stands still in the
+        middle of that until the other one waits."""
+        self.assertExit(0, self.tool.run("init"))
+        self.sql("CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS"
+                 f" 'BEGIN PERFORM pg_advisory_xact_lock_shared({GATE});"
+                 " RETURN NULL; END'; CREATE TRIGGER gate AFTER UPDATE ON"
+                 " pgrekey.leaf FOR EACH ROW WHEN (OLD.state = 'walking')"
+                 " EXECUTE FUNCTION gate()")
+        keeper = self.connect()
+        keeper.cursor().execute(f"SELECT pg_advisory_lock({GATE})")
+        start = self.cluster.log.stat().st_size
+        runs = []
+        for lock in "= 'advisory'", "<> 'advisory'":
+            runs.append(self.start())
+            self.until(lambda: self.value(
+                "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND"
+                f" locktype {lock}"), f"one waits, {lock}")
+        keeper.close()
+        for run in runs:
+            self.assertExit(0, run.finish())
+        self.assertNotIn("deadlock detected",
+                         self.cluster.log.read_text()[start:])
+
+    def test_a_connection_lost_while_it_opens_the_run_is_made_anew(self):
+        self.assertExit(0, self.tool.run("init"))
+        with self.connect(autocommit=False) as other:
+            other.cursor().execute("LOCK TABLE pgrekey.run IN SHARE MODE")
+            run = self.start()
+            waiting, = self.until(lambda: self.sql(
+                "SELECT pid FROM pg_locks WHERE NOT granted"), "it waits")[0]
+            self.assertTrue(
+                self.value("SELECT pg_terminate_backend(%s)", waiting))
+            other.rollback()
+        self.assertExit(0, run.finish())
 
     def test_another_primary_supersedes_a_dead_run(self):
         before = self.look()

@@ -360,6 +360,14 @@ MUTANTS = {
         "\tret->blocks = ret->unread = o->lossy;\n",
         "\tret->rewrite = true;\n",
         "unit/test_judge.c", None),
+    "who ends a pass locks the row of the run before the table": (
+        "src/db/pass.c",
+        '"LOCK TABLE @.run IN ROW EXCLUSIVE MODE"', '"SELECT 1"',
+        "db/test_rotate_state.py", "wait_for_one_another"),
+    "main outlives nothing": (
+        "src/engine/tend.c",
+        "\tif (attempt >= ATTEMPTS || ", "\tif (attempt >= 1 || ",
+        "db/test_rotate_state.py", "is_made_anew"),
 }
 
 # What a mutant needs besides: more places to break.

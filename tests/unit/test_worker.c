@@ -63,16 +63,18 @@ may_be_a_rows(enum fake_failure failure, const struct fake_facts *f)
 	       fired_at(f, "rows_wait");
 }
 
-/* The run is open, and nothing of it is written yet. */
+/* The run is being opened, and nothing of it is written yet. */
 static bool
-settles_in(enum fake_failure failure, const struct fake_facts *f)
+opens(enum fake_failure failure, const struct fake_facts *f)
 {
 	return failure != FAKE_DIVISION && failure != FAKE_FULL &&
-	       (fired_at(f, "state_run_start") || fired_at(f, "state_settle") ||
+	       (fired_at(f, "state_open_run") ||
+		       fired_at(f, "state_run_start") ||
+		       fired_at(f, "state_settle") ||
 		       fired_at(f, "pressure_begin"));
 }
 
-/* Before a run is open and after the workers there is nobody who would try
+/* Before a run is opened and after the workers there is nobody who would try
  * again, but the trial write learns nothing from a row in use. */
 static int
 expected_status(enum fake_failure failure, const struct fake_facts *f)
@@ -90,7 +92,7 @@ expected_status(enum fake_failure failure, const struct fake_facts *f)
 		return ERR_NONE;
 	if (failures[failure].nature == PERMANENT)
 		return may_be_a_rows(failure, f) ? ERR_NONE : -1;
-	if (f->by_worker || settles_in(failure, f))
+	if (f->by_worker || opens(failure, f))
 		return ERR_NONE;
 	return fired_at(f, "rows_wait") && !is_of_server(failure) ? ERR_NONE
 								  : -1;

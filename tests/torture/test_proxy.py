@@ -182,7 +182,7 @@ class Twice(Line):
         with self.proxy() as proxy:
             self.assertExit(1, run())
         for direction, most in proxy.count.items():
-            for number in spread(most, pick(25, most, most)):
+            for number in spread(most, pick(25, 150, most)):
                 begin()
                 result = self.hear_twice(direction, number, run)
                 self.assertNotEqual(result.status, 0, (direction, number))
@@ -223,14 +223,14 @@ class Twice(Line):
         for result in self.hear_all_twice(self.tool.rotate, begin):
             if result.status == 1:
                 self.assertEqual(len(result.findings), 1, result)
-        self.assertHazards(twice=pick(40, 1000, 1000), **{"exit 1": 1})
+        self.assertHazards(twice=pick(40, 280, 1000), **{"exit 1": 1})
 
     def test_verify_counts_each_row_once_or_gives_up(self):
         clean = self.tool.verify().column("secret")
         for result in self.hear_all_twice(self.tool.verify):
             if result.status == 1:
                 self.assertEqual(result.column("secret"), clean)
-        self.assertHazards(twice=pick(40, 400, 400), **{"exit 1": 1})
+        self.assertHazards(twice=pick(40, 280, 400), **{"exit 1": 1})
 
 
 class Farewell(Line):

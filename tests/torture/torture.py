@@ -58,10 +58,9 @@ class Torture(Scene):
 
     # -- counts ------------------------------------------------------------
 
-    def counted(self, table, column):
-        """What a report has to say of a column of text, as the oracle's
-        judge reads it: values, verdicts, keys, findings."""
-        snapshot = self.snapshot(table, column)
+    def counted(self, snapshot):
+        """What a report has to say of the column of text in it, as the
+        oracle's judge reads it: values, verdicts, keys, findings."""
         verdicts, keys = collections.Counter(), collections.Counter()
         findings = 0
         for row in snapshot.rows.values():
@@ -75,13 +74,13 @@ class Torture(Scene):
             keys.update(filter(None, [seen.key or seen.label]))
         return len(snapshot.rows), dict(verdicts), dict(keys), findings
 
-    def assertCounted(self, result, table, column):
-        """The report of a table of one column has the oracle's counts."""
+    def assertCounted(self, result, column, counted):
+        """The report on a table of one column says what counted() did."""
         said = result.column(column)
         self.assertEqual(
             (said["scanned"], said["verdicts"], said["keys"],
              result.report["findings"]["total"]),
-            self.counted(table, column), f"seed {SEED}: {result}")
+            counted, f"seed {SEED}: {result}")
         self.hazard("reports compared")
 
     def rewritten(self):

@@ -7,7 +7,7 @@
 #include "state_int.h"
 #include <stdio.h>
 
-#define CHUNK_BLOCKS_MIN 64
+#define CHUNK_BYTES_MIN 524288
 
 /* Between two passes of a leaf. */
 #define PAUSE_SECONDS 30
@@ -97,14 +97,21 @@ static const char plan_sql[] =
 	"  / $3"
 	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'dirty'"
 	" AND (l.not_before IS NULL OR NOT " PAUSE_HOLDS ")"
-	" RETURNING l.leaf, l.pass, l.blocks,"
+	" RETURNING l.leaf, l.pass, l.blocks, greatest("
+	"  coalesce(pg_catalog.pg_table_size(l.leaf::oid), 0), 1) AS bytes,"
 	"  pg_catalog.array_fill(0::bigint, ARRAY["
 	"   pg_catalog.cardinality(l.rewritten)]) AS zero), "
 	/* Small tables are cut so that every worker gets two chunks: more would
 	 * make batches so short that a worker which waits for a core holds up
-	 * the pruning of all the others. */
-	"cut AS (SELECT b.*, (least(greatest(b.blocks / ($5 * 2), $6), $4)"
-	"  + $7 - 1) / $7 * $7 AS size FROM begun AS b) "
+	 * the pruning of all the others. What is stored outside of the pages
+	 * counts: of large values, few pages are much work. */
+	"wanted AS (SELECT b.*, greatest(least("
+	"  greatest((b.blocks + $5 * 2 - 1) / ($5 * 2),"
+	"  $6 * b.blocks / b.bytes), $4 * b.blocks / b.bytes), 1) AS few"
+	"  FROM begun AS b), "
+	/* In the others all windows of a group are alike. */
+	"cut AS (SELECT w.*, CASE WHEN few < 8 * $7 THEN few"
+	"  ELSE (few + $7 - 1) / $7 * $7 END AS size FROM wanted AS w) "
 	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, epoch,"
 	" rewritten, nested, mislabelled, late, moved, conflict, deferred)"
 	" SELECT $1, c.leaf, g, g * c.size,"
@@ -183,9 +190,9 @@ plan(struct state *s, struct buf *array, const struct pass_options *o,
 	pg_arg_int(&args, s->run);
 	pg_arg_binary(&args, PG_INT8_ARRAY, buf_slice(array));
 	pg_arg_int(&args, BLOCK_BYTES);
-	pg_arg_int(&args, o->chunk_bytes / BLOCK_BYTES);
+	pg_arg_int(&args, o->chunk_bytes);
 	pg_arg_int(&args, o->workers);
-	pg_arg_int(&args, CHUNK_BLOCKS_MIN);
+	pg_arg_int(&args, CHUNK_BYTES_MIN);
 	pg_arg_int(&args, o->rotation);
 	return state_exec(s, plan_sql, &args, err);
 }

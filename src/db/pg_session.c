@@ -34,6 +34,14 @@ static const struct setting always[] = {
 static const struct setting reading = {"default_transaction_read_only", "on"};
 static const struct setting hasty = {"synchronous_commit", "off"};
 
+/* A backend of glibc gives the top of its heap back to the system after each
+ * statement, and takes it again page by page for the next one: with large
+ * values a quarter of its time. Once it has freed so much in one piece, it
+ * keeps twice as much (mallopt(3), M_MMAP_THRESHOLD). */
+static const char keeps_memory[] =
+	", pg_catalog.octet_length(pg_catalog.repeat("
+	"pg_catalog.repeat(' ', 1024), 4096))";
+
 static void
 add_setting(struct buf *sql, const struct setting *s, bool local)
 {
@@ -60,6 +68,8 @@ pg_settings_new(const struct pg_options *o, bool local)
 		add_setting(&sql, &reading, local);
 	else if (!o->synchronous_commit)
 		add_setting(&sql, &hasty, local);
+	if (!local)
+		buf_adds(&sql, keeps_memory);
 	ret = xstrdup(buf_str(&sql));
 	buf_done(&sql);
 	return ret;

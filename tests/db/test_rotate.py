@@ -1,5 +1,6 @@
 """rotate, on a good day: what it is for."""
 import json
+import os
 import sys
 import unittest
 from pathlib import Path
@@ -122,6 +123,28 @@ class Rotation(Base):
         before = self.look()
         self.assertExit(0, self.tool.rotate("--workers", 4))
         self.assertRight(before, self.look())
+
+    def test_large_values_are_shared_though_their_pages_are_few(self):
+        self.assertExit(0, self.tool.run("init"))
+        self.sql("CREATE TABLE cut (lo int, hi int); CREATE FUNCTION log()"
+                 " RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO"
+                 " public.cut VALUES (NEW.lo, NEW.hi); RETURN NULL; END';"
+                 " CREATE TRIGGER log AFTER INSERT ON pgrekey.chunk"
+                 " FOR EACH ROW EXECUTE FUNCTION log()")
+        zoo.copy_rows(self.admin, "creds", ("id", "secret"), (
+            (i, self.ring.seal(os.urandom(4000), "k2023", zoo.THEN))
+            for i in range(2000)))
+        pages = self.value(
+            "SELECT pg_relation_size('creds') / current_setting('block_size')"
+            "::int")
+        self.assertLess(pages, 64)
+        before = self.look()
+        self.assertExit(0, self.tool.rotate("--workers", 2))
+        self.assertRight(before, self.look())
+        chunks = sorted(self.sql("SELECT lo, hi FROM cut"))
+        self.assertGreater(len(chunks), 1)
+        self.assertEqual([0, *(hi for _, hi in chunks)],
+                         [*(lo for lo, _ in chunks), pages])
 
     def test_the_smallest_batches_and_chunks_do_the_same(self):
         self.fill(scaled(3000, 500))

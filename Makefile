@@ -168,7 +168,7 @@ check: deps ## every test there is, with and without sanitizers
 # repeats the dice of a run.
 .PHONY: torture
 torture: export TORTURE = full
-torture: deps ## live writers, kills, cut lines, faults: half an hour
+torture: deps ## live writers, kills, cut lines, faults: a quarter of an hour
 	$(sub) programs
 	$(sub) FLAVOUR=asan programs
 	$(run) -v -t 3600 $(torture_suites)

@@ -164,7 +164,7 @@ class Kills(Torture):
             if self.keep_going():
                 self.next_rotation()
                 continue
-            time.sleep(self.random.uniform(0.02, 0.6))
+            time.sleep(self.random.uniform(0.02, 0.4))
             self.kill_one()
             kills = self.hazards.get("kills", 0)
             if kills and kills // every > self.hazards.get("crashes", 0):

@@ -263,7 +263,7 @@ class Slow(Line):
         self.assertHazards(dribbled=100)
 
     def test_with_a_delay_at_each_message_it_works_as_ever(self):
-        proxy = self.clean_run(delay=pick(0.005, 0.05, 0.05))
+        proxy = self.clean_run(delay=pick(0.005, 0.02, 0.05))
         self.hazard("delayed", sum(proxy.count.values()))
         self.assertHazards(delayed=100)
 
@@ -281,7 +281,7 @@ class BlackHole(Line):
     def test_a_dead_line_is_given_up_within_the_bound(self):
         messages = self.clean_run().count[TO_CLIENT]
         # Near its end a run may be done before it notices.
-        for number in pick([1, self.SETUP], spread(messages * 3 // 4, 4),
+        for number in pick([1, self.SETUP], spread(messages * 3 // 4, 3),
                            spread(messages * 3 // 4, 40)):
             bound = self.NOTICE + (self.RECONNECT if number > self.SETUP
                                    else 0)
@@ -328,9 +328,9 @@ class Mute(Line):
         self.assertHazards(mute=pick(3, 10, 30))
 
     def test_who_asks_once_is_obeyed_as_well(self):
-        for number in self.messages(pick(1, 2, 4)):
+        for number in self.messages(pick(1, 1, 4)):
             self.ask_to_stop(number, 1, self.PATIENCE + self.ENOUGH)
-        self.assertHazards(mute=pick(1, 2, 4))
+        self.assertHazards(mute=pick(1, 1, 4))
 
     def ask_to_stop(self, number, times, enough):
         """Signals to a run that hears nothing from that message on."""

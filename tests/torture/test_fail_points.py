@@ -74,10 +74,13 @@ class FailPoints(Torture):
 
     def is_all_done(self):
         """Whatever was sent to the server. Some of it may wait for a lock of
-        a transaction that waits for its client; the server ends those."""
+        a transaction that waits for its client, between two statements or in
+        the middle of a flush; the server ends the first kind in time, and the
+        network the other."""
         self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                  " WHERE datname = current_database()"
-                 " AND state LIKE 'idle in transaction%'")
+                 " AND (state LIKE 'idle in transaction%'"
+                 " OR state = 'active' AND wait_event = 'ClientRead')")
         return self.value(
             "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname ="
             " current_database() AND state <> 'idle'")

@@ -69,6 +69,13 @@ void catalog_done(struct catalog *c); /* zero-initialised is fine */
 
 const struct leaf *catalog_find(const struct catalog *c, uint32_t oid);
 
+/* Was any of these tables dropped by now? A snapshot does not hide that. */
+int catalog_gone(bool *ret, struct pg *pg, const uint32_t *oid, size_t count,
+	struct err *err) MUST_CHECK;
+/* SQLSTATE of catalog_load() where leaves go faster than they can be listed,
+ * or are gone behind the snapshot that lists them. */
+#define CATALOG_GONE "42P01"
+
 /* The refusal of a database, or role, that is set to read-only; -1. */
 int catalog_refuse_read_only(struct err *err);
 

@@ -2,6 +2,8 @@
 #include "quote.h"
 #include <stdlib.h>
 
+#define ATTEMPTS 8
+
 /* The table itself and everything below it. A detached partition is none of
  * its rows any more. */
 static const char leaves_sql[] =
@@ -98,14 +100,28 @@ refuse_missing(
 	return remark_refuse(load->to, &about, err);
 }
 
+/* After a failure: is the leaf there no more? What is said of it then is not
+ * so. */
+static bool
+is_gone(const struct loader *load, int64_t oid)
+{
+	uint32_t leaf = (uint32_t)oid;
+	struct err ignored;
+	bool ret;
+
+	return catalog_gone(&ret, load->pg, &leaf, 1, &ignored) == 0 && ret;
+}
+
+/* *gone: it failed because a leaf was dropped after it was listed. */
 static int
-load_target(struct catalog *c, struct loader *load, const struct target *t,
-	struct err *err)
+load_leaves(struct catalog *c, struct loader *load, const struct target *t,
+	bool *gone, struct err *err)
 {
 	struct pg_args args = {0};
 	struct pg_result *r;
 	int rc = 0;
 
+	*gone = false;
 	pg_arg_text(&args, t->schema);
 	pg_arg_text(&args, t->table);
 	if (pg_query(&r, load->pg, leaves_sql, &args, err) < 0)
@@ -114,11 +130,34 @@ load_target(struct catalog *c, struct loader *load, const struct target *t,
 		rc = refuse_missing(load, t, err);
 	c->leaf = xrealloc(c->leaf,
 		(c->leaves + (size_t)pg_rows(r) + 1) * sizeof(*c->leaf));
-	for (int i = 0; i < pg_rows(r) && rc == 0; i++)
+	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
 		rc = load_relation(c, load, t, r, i, err);
+		*gone = rc < 0 && is_gone(load, pg_int(r, i, L_OID));
+	}
+	pg_free(r);
+	return rc;
+}
+
+static int
+load_target(struct catalog *c, struct loader *load, const struct target *t,
+	struct err *err)
+{
+	size_t before = c->leaves;
+	bool gone;
+	int rc;
+
+	rc = load_leaves(c, load, t, &gone, err);
+	for (int attempt = 1; gone && attempt < ATTEMPTS; attempt++) {
+		catalog_forget(c, before);
+		rc = load_leaves(c, load, t, &gone, err);
+	}
+	if (gone) {
+		err_set(err, ERR_DB, "a part of %s.%s was dropped meanwhile",
+			t->schema, t->table);
+		memcpy(err->sqlstate, CATALOG_GONE, sizeof(err->sqlstate));
+	}
 	if (rc < 0 && err->code == ERR_USAGE && !err->hint[0])
 		err_hint(err, "section [table %s], line %d", t->label, t->line);
-	pg_free(r);
 	return rc;
 }
 

@@ -52,6 +52,9 @@ int catalog_load_column(struct leaf *leaf, size_t i, struct loader *load,
 int catalog_load_names(
 	struct leaf *leaf, struct loader *load, struct err *err) MUST_CHECK;
 
+/* All leaves but the first of them. */
+void catalog_forget(struct catalog *c, size_t kept);
+
 /* Each returns -1 with the reason, and the way out if there is one; where
  * remarks are collected, it hands them on and returns 0. */
 int catalog_check_server(

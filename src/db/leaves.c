@@ -1,7 +1,7 @@
 /*
  * Leaves in memory, whoever loaded them: found and freed.
  */
-#include "catalog.h"
+#include "catalog_int.h"
 #include <stdlib.h>
 
 static void
@@ -28,10 +28,16 @@ leaf_done(struct leaf *leaf)
 }
 
 void
+catalog_forget(struct catalog *c, size_t kept)
+{
+	while (c->leaves > kept)
+		leaf_done(&c->leaf[--c->leaves]);
+}
+
+void
 catalog_done(struct catalog *c)
 {
-	for (size_t i = 0; i < c->leaves; i++)
-		leaf_done(&c->leaf[i]);
+	catalog_forget(c, 0);
 	free(c->leaf);
 	*c = (struct catalog){0};
 }

@@ -224,6 +224,10 @@ void worker_gives_up(struct worker *w, struct err *err);
 /* The leaves as they are now, and which of them are selected. */
 int generations_load(
 	struct engine *e, struct pg *pg, struct err *err) MUST_CHECK;
+/* After a failure for that reason, which a transaction does not survive: are
+ * leaves gone? Then what there is has to be listed anew. */
+bool generations_changed(
+	struct engine *e, struct pg *pg, const struct err *why);
 /* Opens the run, or joins it; e->run and e->opener say which. */
 int generations_open(bool *joined, struct engine *e, struct state *s,
 	struct err *err) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "fail_point.h"
 #include "log.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* -- the leaves ------------------------------------------------------------ */
 
@@ -43,6 +44,21 @@ generations_open(
 	e->run = s->run;
 	e->opener = s->opener;
 	return 0;
+}
+
+bool
+generations_changed(struct engine *e, struct pg *pg, const struct err *why)
+{
+	struct err ignored;
+	bool gone;
+
+	if (why->code == ERR_STOPPED || pg_lost(pg))
+		return false;
+	pg_rollback(pg);
+	return (why->code == ERR_DB && !strcmp(why->sqlstate, CATALOG_GONE)) ||
+	       (catalog_gone(&gone, pg, e->selection.oid, e->selection.count,
+			&ignored) == 0 &&
+		       gone);
 }
 
 /* -- one generation -------------------------------------------------------- */

@@ -100,11 +100,11 @@ begin(struct pg *pg, struct err *err)
 static int
 look_at_all(struct proof *p, struct worker *w, struct err *err)
 {
-	if (begin(w->pg, err) < 0 || compare_leaves(p, w, err) < 0)
-		return -1;
-	if (!p->relist && inspect_all(p, w, err) < 0)
-		return -1;
-	return pg_exec(w->pg, "COMMIT", err);
+	if (begin(w->pg, err) == 0 && compare_leaves(p, w, err) == 0 &&
+		(p->relist || inspect_all(p, w, err) == 0))
+		return pg_exec(w->pg, "COMMIT", err);
+	p->relist = generations_changed(w->e, w->pg, err);
+	return p->relist ? 0 : -1;
 }
 
 /* Orders another pass over leaves that still have something to rewrite. */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ATTEMPTS 8
+
 /* -- setting up ------------------------------------------------------------ */
 
 /* From now on main only looks, through this connection, or NULL: no more. */
@@ -135,6 +137,32 @@ glance(struct engine *e, struct pg *pg, struct err *err)
 	return has_work;
 }
 
+static bool *
+look_once(struct engine *e, struct pg *pg, struct err *err)
+{
+	bool *ret = glance(e, pg, err);
+
+	if (ret && preflight(e, pg, ret, err) == 0)
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+/* Partitions may be dropped before anything holds them. */
+static bool *
+look_ahead(struct engine *e, struct pg *pg, struct err *err)
+{
+	bool *ret = look_once(e, pg, err);
+
+	for (int attempt = 1; !ret && attempt < ATTEMPTS; attempt++) {
+		if (!generations_changed(e, pg, err) ||
+			generations_load(e, pg, err) < 0)
+			return NULL;
+		ret = look_once(e, pg, err);
+	}
+	return ret;
+}
+
 static int
 look_around(struct engine *e, struct state *s, const bool *has_work,
 	struct err *err)
@@ -170,13 +198,11 @@ static int
 begin_run(
 	struct engine *e, struct state *s, struct outcome *ret, struct err *err)
 {
-	bool *has_work = glance(e, s->pg, err);
+	bool *has_work = look_ahead(e, s->pg, err);
 	int rc = -1;
 
 	if (!has_work)
 		return -1;
-	if (preflight(e, s->pg, has_work, err) < 0)
-		goto out;
 	set_looking(e, NULL);
 	if (generations_open(&ret->joined, e, s, err) < 0)
 		goto out;

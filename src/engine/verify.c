@@ -150,6 +150,22 @@ verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
 	return err_hint(err, "run it again");
 }
 
+void
+verify_blame(struct pg *pg, const struct leaf *leaf, struct err *err)
+{
+	struct err ignored;
+	bool gone;
+
+	if (pg_lost(pg))
+		return;
+	pg_rollback(pg);
+	if (catalog_gone(&gone, pg, &leaf->oid, 1, &ignored) < 0 || !gone)
+		return;
+	err_set(err, ERR_DB, "%s was dropped before it was looked at",
+		leaf->name);
+	err_hint(err, "run it again");
+}
+
 /* -- the readers ----------------------------------------------------------- */
 
 static void

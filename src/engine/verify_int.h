@@ -83,6 +83,9 @@ int verify_quick(struct verify *v, struct pg *pg, struct err *err) MUST_CHECK;
 int verify_shows(
 	struct pg *pg, const struct leaf *leaf, struct err *err) MUST_CHECK;
 
+/* After a look that failed: if the leaf is gone, that is why. */
+void verify_blame(struct pg *pg, const struct leaf *leaf, struct err *err);
+
 /* The next unit; false when there is none. */
 bool verify_next(struct unit *ret, struct verify *v);
 

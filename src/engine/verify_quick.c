@@ -44,6 +44,8 @@ verify_quick(struct verify *v, struct pg *pg, struct err *err)
 		rows_free(r);
 		if (rc == 0 && !v->o->snapshot_range)
 			rc = verify_shows(pg, q.leaf, err);
+		if (rc < 0)
+			verify_blame(pg, q.leaf, err);
 	}
 	outcome_count(facts, &v->o->job, false);
 	return rc;

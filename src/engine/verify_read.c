@@ -192,8 +192,10 @@ reader_main(void *ctx)
 		int64_t before = values_of(r, r->unit.leaf);
 
 		if (read_unit(r) < 0) {
-			if (!stop_requested(&v->stop))
-				fail(v, &r->err);
+			if (stop_requested(&v->stop))
+				break;
+			verify_blame(r->pg, r->unit.leaf, &r->err);
+			fail(v, &r->err);
 			break;
 		}
 		pthread_mutex_lock(&v->mutex);

@@ -215,6 +215,47 @@ class Relisted(Base):
         self.assertEqual(self.left("p"), 0)
 
 
+class Dropped(Base):
+    """A partition that was listed, and is dropped before anything holds it.
+    What the server says of it then is nobody's fault."""
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE p (id int, secret text) PARTITION BY RANGE (id);"
+                 " CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);"
+                 " CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (9) TO (20)")
+        self.sql("INSERT INTO p VALUES (1, %s), (10, %s)", self.old(1),
+                 self.old(10))
+
+    def drop_before_the_look(self, where):
+        self.tool.configure(p={"columns": "secret", **where})
+        with self.connect(autocommit=False) as owner:
+            owner.cursor().execute("DROP TABLE p2")
+            run = self.start()
+            self.until(lambda: self.value(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted"),
+                "it waits for the partition")
+        self.assertExit(0, run.finish())
+        self.assertEqual(self.left("p"), 0)
+
+    def test_before_the_first_look_it_is_listed_anew(self):
+        self.drop_before_the_look({})
+
+    def test_no_condition_is_blamed_for_it(self):
+        self.drop_before_the_look({"where": "id > 0"})
+
+    def test_in_the_middle_of_the_proof_it_is_proven_anew(self):
+        self.tool.configure(
+            p={"columns": "secret",
+               "where": "(SELECT pg_sleep(0.5)) IS NOT NULL"})
+        self.assertExit(0, self.tool.rotate())
+        run = self.start()
+        self.until_asked("SELECT pg_catalog.count(*), %p1%pg_sleep%")
+        self.sql("DROP TABLE p2")
+        self.assertTrue(run.running(), "it was dropped too late")
+        self.assertExit(0, run.finish())
+
+
 class Only(Base):
     def finished_elsewhere(self):
         """What --only says of a run that another process closes meanwhile."""

@@ -259,7 +259,8 @@ class Snapshot(Base):
     SWAP = ("BEGIN; ALTER TABLE p1 RENAME TO p2;"
             " CREATE TABLE p1 (id int, secret text, part int); COMMIT")
 
-    def verify_sees(self, change, undone):
+    def verify_sees(self, change, undone,
+                    said="was rewritten, truncated or replaced"):
         """A change of p1 while verify reads another table is an error."""
         for how in ((), ("--quick",)):
             with self.subTest(how):
@@ -269,8 +270,8 @@ class Snapshot(Base):
                     self.sql(change)
                 result = run.finish()
                 self.assertExit(4, result)
-                self.assertIn("public.p1 was rewritten, truncated or"
-                              " replaced", result.err)
+                self.assertIn(f"public.p1 {said}", result.err)
+                self.assertIn("run it again", result.err)
                 self.sql(undone)
         self.assertExit(1, self.tool.verify())
 
@@ -302,6 +303,13 @@ class Snapshot(Base):
         """What p1 names then is younger than any snapshot."""
         self.verify_sees(self.SWAP,
                          "DROP TABLE p1; ALTER TABLE p2 RENAME TO p1")
+
+    def test_nothing_else_is_blamed_where_a_partition_was_dropped(self):
+        self.sql("CREATE TABLE kept AS TABLE p1")
+        self.verify_sees("DROP TABLE p1",
+                         "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+                         " INSERT INTO p1 TABLE kept",
+                         "was dropped before it was looked at")
 
     def test_neither_is_it_for_the_proof_of_rotate_which_lists_anew(self):
         self.rotate_sees(self.SWAP)

@@ -47,6 +47,18 @@ catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
 }
 
 int
+catalog_gone(bool *ret, struct pg *pg, const uint32_t *oid, size_t count,
+	struct err *err)
+{
+	(void)oid;
+	(void)count;
+	*ret = false;
+	if (fake_enter(pg, "catalog_gone", err) < 0)
+		return -1;
+	return fake_leave(pg, err);
+}
+
+int
 snapshot_shows(
 	bool *ret, struct pg *pg, const struct leaf *leaf, struct err *err)
 {

@@ -364,6 +364,14 @@ MUTANTS = {
         "src/db/pass.c",
         '"LOCK TABLE @.run IN ROW EXCLUSIVE MODE"', '"SELECT 1"',
         "db/test_rotate_state.py", "wait_for_one_another"),
+    "what is listed is there for ever": (
+        "src/db/catalog.c",
+        "gone && attempt < ATTEMPTS", "gone && attempt < 1",
+        "db/test_proof.py", "before_the_first_look"),
+    "a partition that goes ends the proof": (
+        "src/engine/prove.c",
+        "return p->relist ? 0 : -1;", "return -1;",
+        "db/test_proof.py", "middle_of_the_proof"),
     "main outlives nothing": (
         "src/engine/tend.c",
         "\tif (attempt >= ATTEMPTS || ", "\tif (attempt >= 1 || ",

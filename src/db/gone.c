@@ -31,3 +31,15 @@ catalog_gone(bool *ret, struct pg *pg, const uint32_t *oid, size_t count,
 	pg_free(r);
 	return 0;
 }
+
+bool
+catalog_gone_is_why(struct pg *pg, const uint32_t *oid, size_t count)
+{
+	struct err ignored;
+	bool gone;
+
+	if (!pg || pg_lost(pg))
+		return false;
+	pg_rollback(pg);
+	return catalog_gone(&gone, pg, oid, count, &ignored) == 0 && gone;
+}

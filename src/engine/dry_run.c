@@ -85,7 +85,8 @@ dry_run(struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 		if (stop_requested(&e->stop))
 			return outcome_stopped(ret, "stopped early");
 		if (engine_selects(e, leaf) &&
-			dry_leaf(ret, e, s->pg, leaf, &refused, err) < 0)
+			dry_leaf(ret, e, s->pg, leaf, &refused, err) < 0 &&
+			!catalog_gone_is_why(s->pg, &leaf->oid, 1))
 			return -1;
 	}
 	outcome_count(ret, &e->o->job, false);

@@ -49,16 +49,9 @@ generations_open(
 bool
 generations_changed(struct engine *e, struct pg *pg, const struct err *why)
 {
-	struct err ignored;
-	bool gone;
-
-	if (why->code == ERR_STOPPED || pg_lost(pg))
-		return false;
-	pg_rollback(pg);
-	return (why->code == ERR_DB && !strcmp(why->sqlstate, CATALOG_GONE)) ||
-	       (catalog_gone(&gone, pg, e->selection.oid, e->selection.count,
-			&ignored) == 0 &&
-		       gone);
+	if (catalog_gone_is_why(pg, e->selection.oid, e->selection.count))
+		return true;
+	return why->code == ERR_DB && !strcmp(why->sqlstate, CATALOG_GONE);
 }
 
 /* -- one generation -------------------------------------------------------- */

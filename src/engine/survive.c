@@ -90,8 +90,9 @@ worker_survives(struct worker *w, const struct err *err)
 static bool
 is_of_leaf(const struct worker *w, const struct err *err)
 {
-	return w->walks && err->code == ERR_DB &&
-	       pg_classify(err) == PG_CLASS_FATAL;
+	return w->walks &&
+	       ((err->code == ERR_DB && pg_classify(err) == PG_CLASS_FATAL) ||
+		       catalog_gone_is_why(w->pg, &w->chunk.leaf, 1));
 }
 
 #define RESUMES "the same command goes on where this one stopped"
@@ -110,24 +111,10 @@ give_up(struct worker *w, struct err *err)
 	engine_end(w->e, END_FAILED, err, NULL);
 }
 
-/* Whatever was said of it. */
-static bool
-is_leaf_gone(struct worker *w)
-{
-	struct err ignored;
-	bool gone;
-
-	if (!w->walks || !w->pg || pg_lost(w->pg))
-		return false;
-	pg_rollback(w->pg);
-	return catalog_gone(&gone, w->pg, &w->chunk.leaf, 1, &ignored) == 0 &&
-	       gone;
-}
-
 void
 worker_gives_up(struct worker *w, struct err *err)
 {
-	if (is_of_leaf(w, err) || is_leaf_gone(w))
+	if (is_of_leaf(w, err))
 		engine_end_leaf(w->e, w->chunk.leaf, err);
 	else
 		give_up(w, err);

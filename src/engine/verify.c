@@ -153,13 +153,7 @@ verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
 void
 verify_blame(struct pg *pg, const struct leaf *leaf, struct err *err)
 {
-	struct err ignored;
-	bool gone;
-
-	if (pg_lost(pg))
-		return;
-	pg_rollback(pg);
-	if (catalog_gone(&gone, pg, &leaf->oid, 1, &ignored) < 0 || !gone)
+	if (!catalog_gone_is_why(pg, &leaf->oid, 1))
 		return;
 	err_set(err, ERR_DB, "%s was dropped before it was looked at",
 		leaf->name);

@@ -244,16 +244,22 @@ class Dropped(Base):
     def test_no_condition_is_blamed_for_it(self):
         self.drop_before_the_look({"where": "id > 0"})
 
-    def test_in_the_middle_of_the_proof_it_is_proven_anew(self):
+    def drop_in_the_middle_of(self, *arguments):
         self.tool.configure(
             p={"columns": "secret",
                "where": "(SELECT pg_sleep(0.5)) IS NOT NULL"})
         self.assertExit(0, self.tool.rotate())
-        run = self.start()
+        run = self.start(*arguments)
         self.until_asked("SELECT pg_catalog.count(*), %p1%pg_sleep%")
         self.sql("DROP TABLE p2")
         self.assertTrue(run.running(), "it was dropped too late")
         self.assertExit(0, run.finish())
+
+    def test_in_the_middle_of_the_proof_it_is_proven_anew(self):
+        self.drop_in_the_middle_of()
+
+    def test_in_the_middle_of_a_dry_run_it_is_passed_over(self):
+        self.drop_in_the_middle_of("--dry-run")
 
 
 class Only(Base):

@@ -115,6 +115,8 @@ connect_worker(struct worker *w, struct err *err)
 		return -1;
 	}
 	FAIL_POINT(worker_registered);
+	if (pg_is_far(pg))
+		log_debug("the server is far: batches are sent ahead");
 	show_life(w, pg_is_pooled(pg));
 	return 0;
 }

@@ -408,8 +408,10 @@ class Pause(Base):
         self.begins_at_most(2, "--workers", 1)
 
     def begins_at_most(self, most, *arguments):
+        """And one more for a connection that is as slow as a far one: so it
+        may be where others want the cores, and then batches are sent ahead."""
         before = self.look()
-        run = self.begin(*arguments, least=100)
+        run = self.begin("--verbose", *arguments, least=100)
         said = self.pause().out
         moment = self.value("SELECT clock_timestamp()")
         self.assertRegex(said, r"^run 1 is paused by postgres since \d{4}-")
@@ -418,7 +420,8 @@ class Pause(Base):
         batches = self.value("SELECT count(DISTINCT xid) FROM log"
                              " WHERE began > %s", moment)
         time.sleep(1.5)
-        self.assertLessEqual(batches, most)
+        slow = str(run.said()).count("batches are sent ahead")
+        self.assertLessEqual(batches, most + slow)
         self.assertEqual(self.written(), written, "it went on")
         self.assertLess(written, self.ROWS, "the hazard did not occur")
         self.assertEqual(self.value(

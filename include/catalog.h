@@ -72,9 +72,10 @@ const struct leaf *catalog_find(const struct catalog *c, uint32_t oid);
 /* Was any of these tables dropped by now? A snapshot does not hide that. */
 int catalog_gone(bool *ret, struct pg *pg, const uint32_t *oid, size_t count,
 	struct err *err) MUST_CHECK;
-/* After something failed, whatever it said: is it because one of these was
- * dropped? Rolls back first. */
-bool catalog_gone_is_why(struct pg *pg, const uint32_t *oid, size_t count);
+/* After something failed, whatever err says: is it because one of these was
+ * dropped? Never where the fault is our own (ERR_BUG). Rolls back first. */
+bool catalog_gone_is_why(struct pg *pg, const struct err *err,
+	const uint32_t *oid, size_t count);
 /* SQLSTATE of catalog_load() where leaves go faster than they can be listed,
  * or are gone behind the snapshot that lists them. */
 #define CATALOG_GONE "42P01"

@@ -33,12 +33,13 @@ catalog_gone(bool *ret, struct pg *pg, const uint32_t *oid, size_t count,
 }
 
 bool
-catalog_gone_is_why(struct pg *pg, const uint32_t *oid, size_t count)
+catalog_gone_is_why(
+	struct pg *pg, const struct err *err, const uint32_t *oid, size_t count)
 {
 	struct err ignored;
 	bool gone;
 
-	if (!pg || pg_lost(pg))
+	if (err->code == ERR_BUG || !pg || pg_lost(pg))
 		return false;
 	pg_rollback(pg);
 	return catalog_gone(&gone, pg, oid, count, &ignored) == 0 && gone;

@@ -109,7 +109,7 @@ static const char plan_sql[] =
 	"  greatest((b.blocks + $5 * 2 - 1) / ($5 * 2),"
 	"  $6 * b.blocks / b.bytes), $4 * b.blocks / b.bytes), 1) AS few"
 	"  FROM begun AS b), "
-	/* In the others all windows of a group are alike. */
+	/* Of eight pages and more to a window, all of a group are alike. */
 	"cut AS (SELECT w.*, CASE WHEN few < 8 * $7 THEN few"
 	"  ELSE (few + $7 - 1) / $7 * $7 END AS size FROM wanted AS w) "
 	"INSERT INTO @.chunk (run_id, leaf, no, lo, hi, pos, epoch,"

@@ -71,6 +71,24 @@ out:
 	return rc;
 }
 
+/* A partition may go while others are looked at. Not the table itself: err has
+ * its refusal then. */
+static bool
+passes_over(struct engine *e, struct pg *pg, const struct leaf *leaf,
+	struct err *err)
+{
+	const struct job *job = &e->o->job;
+	struct catalog now = {0};
+	bool ret;
+
+	if (!catalog_gone_is_why(pg, err, &leaf->oid, 1))
+		return false;
+	ret = catalog_load(&now, pg, job->target, job->targets, CATALOG_WRITE,
+		      err) == 0;
+	catalog_done(&now);
+	return ret;
+}
+
 int
 dry_run(struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
@@ -86,7 +104,7 @@ dry_run(struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 			return outcome_stopped(ret, "stopped early");
 		if (engine_selects(e, leaf) &&
 			dry_leaf(ret, e, s->pg, leaf, &refused, err) < 0 &&
-			!catalog_gone_is_why(s->pg, &leaf->oid, 1))
+			!passes_over(e, s->pg, leaf, err))
 			return -1;
 	}
 	outcome_count(ret, &e->o->job, false);

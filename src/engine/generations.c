@@ -49,7 +49,7 @@ generations_open(
 bool
 generations_changed(struct engine *e, struct pg *pg, const struct err *why)
 {
-	if (catalog_gone_is_why(pg, e->selection.oid, e->selection.count))
+	if (catalog_gone_is_why(pg, why, e->selection.oid, e->selection.count))
 		return true;
 	return why->code == ERR_DB && !strcmp(why->sqlstate, CATALOG_GONE);
 }

@@ -92,7 +92,7 @@ is_of_leaf(const struct worker *w, const struct err *err)
 {
 	return w->walks &&
 	       ((err->code == ERR_DB && pg_classify(err) == PG_CLASS_FATAL) ||
-		       catalog_gone_is_why(w->pg, &w->chunk.leaf, 1));
+		       catalog_gone_is_why(w->pg, err, &w->chunk.leaf, 1));
 }
 
 #define RESUMES "the same command goes on where this one stopped"

@@ -153,7 +153,7 @@ verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
 void
 verify_blame(struct pg *pg, const struct leaf *leaf, struct err *err)
 {
-	if (!catalog_gone_is_why(pg, &leaf->oid, 1))
+	if (!catalog_gone_is_why(pg, err, &leaf->oid, 1))
 		return;
 	err_set(err, ERR_DB, "%s was dropped before it was looked at",
 		leaf->name);

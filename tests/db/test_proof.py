@@ -261,6 +261,21 @@ class Dropped(Base):
     def test_in_the_middle_of_a_dry_run_it_is_passed_over(self):
         self.drop_in_the_middle_of("--dry-run")
 
+    def test_a_dry_run_does_not_pass_over_the_table_itself(self):
+        self.sql("CREATE TABLE q (id int, secret text)")
+        self.sql("INSERT INTO q VALUES (1, %s)", self.old(1))
+        self.tool.configure(
+            p={"columns": "secret",
+               "where": "(SELECT pg_sleep(0.5)) IS NOT NULL"},
+            q={"columns": "secret"})
+        self.assertExit(0, self.tool.run("init"))
+        run = self.start("--dry-run")
+        self.until_asked("SELECT pg_catalog.count(*), %p1%pg_sleep%")
+        self.sql("DROP TABLE q")
+        result = run.finish()
+        self.assertExit(2, result)
+        self.assertIn("public.q does not exist", result.err)
+
 
 class Only(Base):
     def finished_elsewhere(self):

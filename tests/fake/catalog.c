@@ -47,9 +47,10 @@ catalog_load(struct catalog *ret, struct pg *pg, const struct target *target,
 }
 
 bool
-catalog_gone_is_why(struct pg *pg, const uint32_t *oid, size_t count)
+catalog_gone_is_why(
+	struct pg *pg, const struct err *err, const uint32_t *oid, size_t count)
 {
-	(void)pg, (void)oid, (void)count;
+	(void)pg, (void)err, (void)oid, (void)count;
 	return false;
 }
 

@@ -38,7 +38,9 @@ class Crowd(Torture):
         self.one = threading.Lock()  # thread at a time
         for _ in range(PARTS):
             self.attach(self.admin.cursor())
-        self.tool.configure(t={"columns": "secret"})
+        # Old values come all the time: no run may have enough of that.
+        self.tool.configure(rotate={"max_passes": 1000},
+                            t={"columns": "secret"})
         self.assertExit(0, self.tool.run("init"))
 
     def count(self, name):
@@ -111,9 +113,9 @@ class Crowd(Torture):
             if run.process.wait(run.patience) == -signal.SIGTERM:
                 run.kill()  # it had hardly begun
                 return
-            allowed = 0, 1, 5
+            allowed = 0, 5
         else:
-            allowed = (0, 1, 5) if alone else (0, 1)
+            allowed = (0, 5) if alone else (0,)
         result = run.finish()
         if result.status not in allowed:
             self.fail(f"seed {SEED}: {result}")

@@ -19,8 +19,8 @@ POINTS = sorted({name for source in pgrekey.ROOT.glob("src/*/*.c")
                  for name in re.findall(r"FAIL_POINT\((\w+)\)",
                                         source.read_text())})
 WORKERS = pick((2,), (1, 4), (1, 2, 4))
-KILLS = pick((1, 3), (1, 2, 4, 8), range(1, 40))
-FREEZES = pick((1,), (1, 2, 4), range(1, 40))
+KILLS = pick((1, 3), (1, 2, 3, 4, 6, 9, 13), range(1, 40))
+FREEZES = pick((1,), (1, 2, 3, 4, 6), range(1, 40))
 ROWS = 300
 SUPPRESSED = 77
 

@@ -160,7 +160,8 @@ class Kills(Torture):
     def test_killed_and_crashed_again_and_again_nothing_is_lost(self):
         self.addCleanup(self.end_all)
         every = max(1, KILLS // STOPS)
-        while self.hazards.get("kills", 0) < KILLS:
+        while (self.hazards.get("kills", 0) < KILLS
+               or self.hazards.get("rotations", 0) < 2):
             if self.keep_going():
                 self.next_rotation()
                 continue
@@ -172,7 +173,7 @@ class Kills(Torture):
         self.assertReadable(f"seed {SEED}")
         self.next_rotation()
         self.assertHazards(kills=KILLS, crashes=STOPS, rotations=2,
-                           **{"reports compared": 4,
+                           **{"reports compared": 6,
                               "killed within a transaction": KILLS * 3 // 10})
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from torture import SEED, Scene, Torture, pick  # noqa: E402
 from lib import oracle, zoo  # noqa: E402
 
-SECONDS = pick(15, 75, 1800)
+SECONDS = pick(15, 120, 1800)
 CONFLICTS = pick(10, 100, 1000)
 WRITERS = 4
 ROWS = 2000

@@ -182,7 +182,7 @@ class Twice(Line):
         with self.proxy() as proxy:
             self.assertExit(1, run())
         for direction, most in proxy.count.items():
-            for number in spread(most, pick(25, 150, most)):
+            for number in spread(most, pick(25, most, most)):
                 begin()
                 result = self.hear_twice(direction, number, run)
                 self.assertNotEqual(result.status, 0, (direction, number))
@@ -223,14 +223,14 @@ class Twice(Line):
         for result in self.hear_all_twice(self.tool.rotate, begin):
             if result.status == 1:
                 self.assertEqual(len(result.findings), 1, result)
-        self.assertHazards(twice=pick(40, 280, 1000), **{"exit 1": 1})
+        self.assertHazards(twice=pick(40, 1000, 1000), **{"exit 1": 1})
 
     def test_verify_counts_each_row_once_or_gives_up(self):
         clean = self.tool.verify().column("secret")
         for result in self.hear_all_twice(self.tool.verify):
             if result.status == 1:
                 self.assertEqual(result.column("secret"), clean)
-        self.assertHazards(twice=pick(40, 280, 400), **{"exit 1": 1})
+        self.assertHazards(twice=pick(40, 400, 400), **{"exit 1": 1})
 
 
 class Farewell(Line):
@@ -263,7 +263,7 @@ class Slow(Line):
         self.assertHazards(dribbled=100)
 
     def test_with_a_delay_at_each_message_it_works_as_ever(self):
-        proxy = self.clean_run(delay=pick(0.005, 0.02, 0.05))
+        proxy = self.clean_run(delay=pick(0.005, 0.05, 0.05))
         self.hazard("delayed", sum(proxy.count.values()))
         self.assertHazards(delayed=100)
 
@@ -281,7 +281,7 @@ class BlackHole(Line):
     def test_a_dead_line_is_given_up_within_the_bound(self):
         messages = self.clean_run().count[TO_CLIENT]
         # Near its end a run may be done before it notices.
-        for number in pick([1, self.SETUP], spread(messages * 3 // 4, 3),
+        for number in pick([1, self.SETUP], spread(messages * 3 // 4, 4),
                            spread(messages * 3 // 4, 40)):
             bound = self.NOTICE + (self.RECONNECT if number > self.SETUP
                                    else 0)
@@ -328,9 +328,9 @@ class Mute(Line):
         self.assertHazards(mute=pick(3, 10, 30))
 
     def test_who_asks_once_is_obeyed_as_well(self):
-        for number in self.messages(pick(1, 1, 4)):
+        for number in self.messages(pick(1, 2, 4)):
             self.ask_to_stop(number, 1, self.PATIENCE + self.ENOUGH)
-        self.assertHazards(mute=pick(1, 1, 4))
+        self.assertHazards(mute=pick(1, 2, 4))
 
     def ask_to_stop(self, number, times, enough):
         """Signals to a run that hears nothing from that message on."""

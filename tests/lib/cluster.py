@@ -127,7 +127,9 @@ class Cluster:
             shutil.rmtree(self.home, ignore_errors=True)
 
     def standby(self):
-        """A hot standby of this cluster, streaming."""
+        """A hot standby of this cluster, which streams and has said how far
+        it is: one that has not yet is taken for a backup."""
+        before = self._standbys()
         other = Cluster(start=False)
         subprocess.run(
             [self.bin / "pg_basebackup", "-h", self.socket, "-p",
@@ -137,6 +139,12 @@ class Cluster:
             **other._as_account())
         other.port = self.port
         other.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while self._standbys() <= before:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the standby does not stream:\n"
+                                   + other.server_log())
+            time.sleep(0.02)
         return other
 
     # -- use -------------------------------------------------------------
@@ -201,6 +209,11 @@ class Cluster:
         with (self.data / "postgresql.conf").open("a") as conf:
             for name, value in settings.items():
                 conf.write(f"{name} = {value}\n")
+
+    def _standbys(self):
+        return int(self.psql(
+            "postgres", "SELECT count(*) FROM pg_stat_replication"
+            " WHERE state = 'streaming' AND replay_lsn IS NOT NULL"))
 
     def _administer(self, sql):
         with contextlib.closing(self.connect("postgres")) as admin:

@@ -123,7 +123,7 @@ sub = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 # How much a table grows depends on who gets the cores.
 alone := tests/db/test_growth.py
 # They fill a disk, and have the kernel ignore packets.
-root := $(addprefix tests/torture/test_,faults.py proxy.py)
+root := $(addprefix tests/torture/test_,faults.py silence.py)
 run = @scripts/run-tests.py -b $(B) $(addprefix -a ,$(alone)) \
 	$(addprefix -r ,$(root)) $(if $(V),-v)
 
@@ -134,7 +134,8 @@ long := $(addprefix tests/db/test_,\
 	rotate_live.py rotate_schema.py plans.py memory.py)
 db := $(long) $(filter-out $(long),$(wildcard tests/db/test_*.py))
 program := $(db) $(wildcard tests/cli/test_*.py tests/interop/test_*.py)
-torture := $(addprefix tests/torture/test_,proxy.py kills.py faults.py)
+torture := $(addprefix tests/torture/test_,silence.py proxy.py echo.py \
+	kills.py faults.py)
 torture += $(filter-out $(torture),$(wildcard tests/torture/test_*.py))
 # Only a test build has fail points.
 named := tests/torture/test_fail_points.py
@@ -165,20 +166,20 @@ check: deps ## every test there is, with and without sanitizers
 		$(call units,release) $(san_suites)
 
 # The slice of it that is part of check differs in numbers only. SEED=
-# repeats the dice of a run.
+# repeats the dice of a run. Three at a time: one of them mostly waits.
 .PHONY: torture
 torture: export TORTURE = full
 torture: deps ## live writers, kills, cut lines, faults: a quarter of an hour
 	$(sub) programs
 	$(sub) FLAVOUR=asan programs
-	$(run) -v -t 3600 $(torture_suites)
+	$(run) -j 3 -v -t 3600 $(torture_suites)
 
 .PHONY: torture-long
 torture-long: export TORTURE = long
 torture-long: deps ## the same for hours
 	$(sub) programs
 	$(sub) FLAVOUR=asan programs
-	$(run) -v -t 43200 $(torture_suites)
+	$(run) -j 3 -v -t 43200 $(torture_suites)
 
 .PHONY: mutants
 mutants: deps ## break the program in known ways: does a test notice?

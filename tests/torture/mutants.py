@@ -139,7 +139,7 @@ MUTANTS = {
     "what COPY sent is not counted": (
         "src/db/copy.c",
         "!x.left && x.rows != said", "!x.left && x.rows < 0",
-        "torture/test_proxy.py", "verify_counts"),
+        "torture/test_echo.py", "verify_counts"),
     "a table that fails ends the run for all": (
         "src/engine/survive.c",
         "return w->walks &&", "return false &&",
@@ -158,13 +158,13 @@ MUTANTS = {
     "a dead line is waited for": (
         "src/db/pg_connect.c",
         '\t\t{"keepalives_interval", "10"},\n', "",
-        "torture/test_proxy.py", "dead_line"),
+        "torture/test_silence.py", "dead_line"),
     "a silent server is waited for": (
         "src/db/pg_silence.c",
         "\t\tif (since && now - since > limit_ms)\n\t\t\thang_up(pg);",
         "\t\tif (since && now - since > 1000 * limit_ms)\n"
         "\t\t\thang_up(pg);",
-        "torture/test_proxy.py", "says_nothing"),
+        "torture/test_silence.py", "says_nothing"),
     "no batch waits for the disk": (
         "src/engine/write.c",
         "\tw->unflushed = 0;\n\treturn false;",

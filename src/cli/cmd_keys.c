@@ -144,6 +144,7 @@ const struct command cmd_keys = {
 	.summary = "list the keys and what is wrong with them",
 	.details = "Lists ids and fingerprints of the keys in the key "
 		   "directory, marks the primary, and says all that is wrong "
-		   "with them. Anything wrong is exit status 3.",
+		   "with them. What would keep a command from using them is "
+		   "exit status 3; the rest are warnings.",
 	.run = keys,
 };

@@ -168,21 +168,26 @@ refuse_bad_files(const struct keyring *ring, struct err *err)
 	return -1;
 }
 
+/* Each copy is told of the first one it is of. */
 static int
-check_twins(const struct keyring *ring, const char *directory, struct err *err)
+check_twins(
+	struct keyring *ring, const struct keyring_options *o, struct err *err)
 {
 	for (size_t i = 0; i < ring->count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			const struct key *a = &ring->key[j], *b = &ring->key[i];
+		const struct key *b = &ring->key[i], *a = ring->key;
 
-			if (memcmp(a->bytes, b->bytes, KEY_BYTES) != 0)
-				continue;
-			err_set(err, ERR_KEYS,
-				"key directory %s: %s and %s are the same key",
-				directory, a->id, b->id);
-			return err_hint(err, "remove one, or except it with "
-					     "`ignore` if it is a copy");
-		}
+		while (memcmp(a->bytes, b->bytes, KEY_BYTES) != 0)
+			a++;
+		if (a == b)
+			continue;
+		err_set(err, ERR_KEYS,
+			"key directory %s: %s and %s are the same key",
+			o->directory, a->id, b->id);
+		err_hint(err, "remove one, or except it with `ignore` if it is "
+			      "a copy");
+		if (!o->survey)
+			return -1;
+		note(ring, err);
 	}
 	return 0;
 }
@@ -259,7 +264,7 @@ check_ring(
 	bool bad[3];
 	struct err why[3];
 
-	bad[0] = check_twins(ring, o->directory, &why[0]) < 0;
+	bad[0] = check_twins(ring, o, &why[0]) < 0;
 	bad[1] = check_pins(ring, o->pins, &why[1]) < 0;
 	bad[2] = choose_primary(ring, o, &why[2]) < 0;
 	for (int i = 0; i < 3; i++) {
@@ -273,8 +278,10 @@ check_ring(
 	return 0;
 }
 
+/* last: what vanishes now is a file that is missing, such as the one that a
+ * link leads to. */
 static int
-load_once(struct keyring **ret, bool *changed,
+load_once(struct keyring **ret, bool *changed, bool last,
 	const struct keyring_options *options, struct err *err)
 {
 	struct key_dir dir = {.fd = -1};
@@ -285,7 +292,7 @@ load_once(struct keyring **ret, bool *changed,
 		goto out;
 	ring = keyring_new(dir.count);
 	read_all(ring, &dir, options->strict_permissions);
-	if ((!options->survey || dir.changed) &&
+	if ((!options->survey || (dir.changed && !last)) &&
 		refuse_bad_files(ring, err) < 0)
 		goto out;
 	if (ring->count == 0 && ring->problems == 0) {
@@ -314,6 +321,6 @@ keyring_load(struct keyring **ret, const struct keyring_options *options,
 	int rc = -1;
 
 	for (int i = 0; i < ATTEMPTS && rc < 0 && changed; i++)
-		rc = load_once(ret, &changed, options, err);
+		rc = load_once(ret, &changed, i + 1 == ATTEMPTS, options, err);
 	return rc;
 }

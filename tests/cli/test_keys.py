@@ -92,12 +92,16 @@ class Keys(Case):
         (self.keys / "bad").write_text(SECRET)
         (self.keys / "worse").mkdir()
         (self.keys / "worst").write_bytes(b"\0" * 5000)
-        (self.keys / "twin").write_text((self.keys / "k1").read_text())
-        for name in ("bad", "worst", "twin"):
+        (self.keys / "astray").symlink_to("nowhere")
+        for name in "twin", "twin2":
+            (self.keys / name).write_text((self.keys / "k1").read_text())
+        for name in ("bad", "worst", "twin", "twin2"):
             (self.keys / name).chmod(0o600)
         path = self.config(f"[keys]\ndirectory = {self.keys}\n"
                            "primary = k9\nfingerprint.k1 = 00000000\n")
-        wanted = ("/bad: ", "/worst: ", "k1 and twin are the same key",
+        wanted = ("/astray: ", "/bad: ", "/worst: ",
+                  "k1 and twin are the same key",
+                  "k1 and twin2 are the same key",
                   "key k1 has the fingerprint", "primary k9")
         done = self.run_it("keys", "-c", path, status=3)
         self.assertRegex(done.stdout, r"(?m)^k1 +[0-9a-f]{8}$")
@@ -109,7 +113,7 @@ class Keys(Case):
         done = self.run_it("keys", "-c", path, "--output=json", status=3)
         report = json.loads(done.stdout)
         self.assertEqual([key["id"] for key in report["keys"]],
-                         ["k1", "twin"])
+                         ["k1", "twin", "twin2"])
         self.assertEqual(["pgrekey: " + words for words in report["problems"]],
                          said)
 

@@ -159,6 +159,9 @@ int rows_wait(struct rows *r, struct pg *pg, struct batch *b,
 /* Somebody wants the run to pause, as the last batch with a checkpoint saw. */
 bool rows_run_is_paused(const struct rows *r);
 
+/* Why a row did not take that is there, and that nobody holds. */
+#define ROW_SUPPRESSED "a trigger or rule suppresses the update"
+
 #define ROWS_FENCE "22012"
 #define ROWS_DIFFERS "2201F"
 #define ROWS_CANCELLED "57014"
@@ -245,8 +248,8 @@ int rows_glance(
 int rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	struct err *err) MUST_CHECK;
 
-/* Identity of a row as a JSON object: its primary key, else its ctid. "" if
- * the row is gone. Free with free(). */
+/* Identity of a row as a JSON object: its primary key, else, or where that is
+ * very long, its ctid. "" if the row is gone. Free with free(). */
 int rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	struct err *err) MUST_CHECK;
 

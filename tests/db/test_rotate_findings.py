@@ -1,5 +1,7 @@
 """Values that rotate must keep its hands off, and how it speaks of them."""
+import base64
 import json
+import os
 import sys
 import unittest
 from pathlib import Path
@@ -177,6 +179,17 @@ class Kinds(Base):
         self.assertExit(1, result)
         self.assertEqual(result.column("a")["verdicts"], {"current": 1})
         self.assertEqual(self.listed(result), [(1, "raw")])
+
+    def test_a_row_whose_key_is_very_long_is_named_by_its_place(self):
+        self.sql("CREATE TABLE wide (id text PRIMARY KEY, secret text)")
+        name = base64.b64encode(os.urandom(1700)).decode() + '"' * 300
+        self.sql("INSERT INTO wide VALUES (%s, 'in the clear')", name)
+        self.tool.configure(wide={"columns": "secret"})
+        for command in self.tool.rotate, self.tool.verify:
+            result = command()
+            self.assertExit(1, result)
+            self.assertEqual([f["row"] for f in result.findings],
+                             [{"ctid": "(0,1)"}])
 
     def test_mislabelled_values_are_relabelled_and_counted(self):
         before = self.plant({

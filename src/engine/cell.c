@@ -21,3 +21,49 @@ judge_cell(struct judgement *ret, struct judge *j, const struct leaf *leaf,
 		leaf->column[cell % win->columns].carrier, window_value(win, c),
 		err);
 }
+
+static unsigned
+marks_of(const struct row_judge *by, const struct judgement *j)
+{
+	return (j->nested && by->marks_nested ? MARK_NESTED : 0) |
+	       (j->mislabelled ? MARK_MISLABELLED : 0) |
+	       (j->late ? MARK_LATE : 0);
+}
+
+/* An envelope lives in the judge only until the next one is made: where a row
+ * may have several, they are copied, side by side. */
+int
+judge_row(struct fresh_row *ret, const struct row_judge *by,
+	const struct window *win, size_t row, struct err *err)
+{
+	size_t first = row * win->columns, at[TARGET_COLUMNS_MAX] = {0};
+	const struct cell *cell = &win->cell[first];
+	struct judgement j;
+
+	*ret = (struct fresh_row){0};
+	buf_reset(by->bytes);
+	for (size_t i = 0; i < win->columns; i++) {
+		if (!cell[i].present)
+			continue;
+		if (judge_cell(&j, by->judge, by->leaf, win, first + i, err) <
+			0)
+			return -1;
+		if (!j.rewrite)
+			continue;
+		ret->any = true;
+		ret->nested |= j.nested && j.blocks;
+		ret->change[i].old = window_value(win, &cell[i]);
+		ret->change[i].clear = j.clear;
+		ret->change[i].marks = marks_of(by, &j);
+		ret->change[i].fresh.len = j.fresh.len;
+		ret->change[i].fresh.ptr = j.fresh.ptr;
+		at[i] = by->bytes->len;
+		if (win->columns > 1)
+			buf_add(by->bytes, j.fresh.ptr, j.fresh.len);
+	}
+	for (size_t i = 0; i < win->columns && win->columns > 1; i++) {
+		if (ret->change[i].fresh.ptr)
+			ret->change[i].fresh.ptr = by->bytes->ptr + at[i];
+	}
+	return 0;
+}

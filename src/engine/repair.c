@@ -55,8 +55,7 @@ classify_miss(
 	case ROW_FREE: /* the same version, and nobody holds it */
 		if (!w->insisting)
 			return insist(w, win, row, err);
-		return refuse_row(w, win, row,
-			"a trigger or rule suppresses the update", err);
+		return refuse_row(w, win, row, ROW_SUPPRESSED, err);
 	case ROW_LOCKED:
 		count_locked(w, win, row);
 		break;

@@ -57,68 +57,23 @@ is_refused(const struct worker *w, struct tid tid)
 	return false;
 }
 
-/* The new envelopes of a row's columns, side by side: each lives in the judge
- * only until the next one is made. */
-struct fresh_row {
-	struct change change[TARGET_COLUMNS_MAX];
-	size_t at[TARGET_COLUMNS_MAX];
-	bool any, nested;
-};
-
-/* Where the proof opens everything, it sees nested values itself. */
-static unsigned
-marks_of(const struct worker *w, const struct judgement *j)
-{
-	return (j->nested && !w->e->o->thorough ? MARK_NESTED : 0) |
-	       (j->mislabelled ? MARK_MISLABELLED : 0) |
-	       (j->late ? MARK_LATE : 0);
-}
-
-static int
-judge_row(struct fresh_row *ret, struct worker *w, const struct window *win,
-	size_t row, struct err *err)
-{
-	size_t first = row * win->columns;
-	const struct cell *cell = &win->cell[first];
-	struct judgement j;
-
-	buf_reset(&w->fresh);
-	for (size_t i = 0; i < win->columns; i++) {
-		if (!cell[i].present)
-			continue;
-		if (judge_cell(&j, w->judge, rows_leaf(w->rows), win, first + i,
-			    err) < 0)
-			return -1;
-		if (!j.rewrite)
-			continue;
-		ret->any = true;
-		ret->nested |= j.nested && j.blocks;
-		ret->at[i] = w->fresh.len;
-		ret->change[i].old = window_value(win, &cell[i]);
-		ret->change[i].clear = j.clear;
-		ret->change[i].marks = marks_of(w, &j);
-		ret->change[i].fresh.len = j.fresh.len;
-		ret->change[i].fresh.ptr = j.fresh.ptr;
-		if (win->columns > 1)
-			buf_add(&w->fresh, j.fresh.ptr, j.fresh.len);
-	}
-	for (size_t i = 0; i < win->columns && win->columns > 1; i++) {
-		if (ret->change[i].fresh.ptr)
-			ret->change[i].fresh.ptr = w->fresh.ptr + ret->at[i];
-	}
-	return 0;
-}
-
 int
 write_add_row(bool *nested, struct worker *w, struct batch *b,
 	const struct window *win, size_t row, struct err *err)
 {
-	struct fresh_row fresh = {0};
+	const struct row_judge by = {
+		.judge = w->judge,
+		.leaf = rows_leaf(w->rows),
+		.bytes = &w->fresh,
+		/* The proof sees nested values itself. */
+		.marks_nested = !w->e->o->thorough,
+	};
+	struct fresh_row fresh;
 
 	*nested = false;
 	if (is_refused(w, win->tid[row]))
 		return 0;
-	if (judge_row(&fresh, w, win, row, err) < 0)
+	if (judge_row(&fresh, &by, win, row, err) < 0)
 		return -1;
 	*nested = fresh.nested && b != &w->single;
 	if (fresh.any && !*nested)

@@ -113,5 +113,46 @@ class Victim(Scene):
         self.assertRight(before, self.snapshot("t", "secret"))
 
 
+class Trial(Scene):
+    """The trial write is a batch like any other."""
+
+    def setUp(self):
+        super().setUp()
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, secret text, note text)")
+        for i in range(10):
+            self.sql("INSERT INTO t VALUES (%s, %s)", i, self.ring.seal(
+                zoo.plain(str(i)), "k2023", zoo.THEN))
+        self.tool.configure(t={"columns": "secret"})
+
+    def trigger(self, body):
+        self.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                 f" $$ BEGIN {body}; RETURN NEW; END $$")
+        self.sql("CREATE TRIGGER slow BEFORE UPDATE OF secret ON t"
+                 " FOR EACH ROW EXECUTE FUNCTION slow()")
+
+    def tried(self):
+        run = self.tool.start_rotate("--dry-run")
+        self.until(lambda: self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event ="
+            " 'PgSleep'"), "the trigger works")
+        return run
+
+    def test_slow_triggers_do_not_let_the_application_wait_for_all_rows(self):
+        self.trigger("PERFORM pg_sleep(2)")
+        run = self.tried()
+        began = time.monotonic()
+        self.sql("UPDATE t SET note = 'seen' WHERE id = 0")
+        # The batch is given up; then one row has its time.
+        self.assertLess(time.monotonic() - began, PATIENCE + 2)
+        self.assertExit(0, run.finish())
+
+    def test_a_single_row_is_tried_for_as_long_as_it_takes(self):
+        self.trigger(f"PERFORM pg_sleep({PATIENCE});"
+                     " RAISE check_violation")
+        result = self.tried().finish()
+        self.assertExit(1, result)
+        self.assertIn("23514", result.report["note"])
+
+
 if __name__ == "__main__":
     unittest.main()

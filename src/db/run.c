@@ -76,6 +76,9 @@ static const char open_sql[] =
 	" OR EXISTS (SELECT FROM @.leaf AS l WHERE l.run_id = r.id"
 	" AND l.leaf = ANY ($2))) ORDER BY r.id";
 
+/* Who was frozen in one of its chunks, and behind a pooler looks dead, must not
+ * seal with its own primary any more: what the next run has rewritten would be
+ * under the old one again. */
 static int
 supersede(struct state *s, int64_t run, struct err *err)
 {
@@ -83,6 +86,8 @@ supersede(struct state *s, int64_t run, struct err *err)
 
 	pg_arg_int(&args, run);
 	return state_exec(s,
+		"WITH fenced AS (UPDATE @.chunk SET epoch = epoch + 1"
+		" WHERE run_id = $1 AND state <> 'done') "
 		"UPDATE @.run SET state = 'superseded',"
 		" finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
 		&args, err);
@@ -328,70 +333,4 @@ state_run_start(uint64_t *ret, struct state *s, struct err *err)
 		return -1;
 	*ret = (uint64_t)start;
 	return 0;
-}
-
-/* Behind a pooler there is no backend of our own, and the same worker goes on
- * when the connection was lost: nobody but itself could tell that it lives. */
-static int
-register_pooled(struct state *s, const struct run_spec *spec, struct err *err)
-{
-	struct pg_args args = {0};
-
-	if (s->worker)
-		return state_keep_alive(
-			s, s->worker, POOLED_LEASE_SECONDS, err);
-	pg_arg_int(&args, s->run);
-	pg_arg_text(&args, spec->os_user);
-	pg_arg_text(&args, spec->host);
-	pg_arg_int(&args, spec->os_pid);
-	pg_arg_int(&args, POOLED_LEASE_SECONDS);
-	pg_arg_int(&args, s->opener);
-	return state_query_int(&s->worker, s,
-		"WITH opener AS (DELETE FROM @.worker WHERE id = $6) "
-		"INSERT INTO @.worker (run_id, os_user, host, os_pid,"
-		" alive_until) VALUES ($1, $2, $3, $4,"
-		" pg_catalog.clock_timestamp() +"
-		" pg_catalog.make_interval(secs => $5)) RETURNING id",
-		&args, err);
-}
-
-/* What has ended stays so, whoever says otherwise too late. */
-int
-state_keep_alive(
-	struct state *s, int64_t worker, int64_t seconds, struct err *err)
-{
-	struct pg_args args = {0};
-
-	pg_arg_int(&args, worker);
-	pg_arg_int(&args, seconds);
-	return state_exec(s,
-		"UPDATE @.worker SET seen_at = pg_catalog.clock_timestamp(),"
-		" alive_until = CASE WHEN $2 > 0 THEN"
-		" pg_catalog.clock_timestamp() +"
-		" pg_catalog.make_interval(secs => $2) ELSE '-infinity' END"
-		" WHERE id = $1 AND alive_until > '-infinity'",
-		&args, err);
-}
-
-int
-state_register(struct state *s, const struct run_spec *spec, struct err *err)
-{
-	struct pg_args args = {0};
-
-	if (pg_is_pooled(s->pg))
-		return register_pooled(s, spec, err);
-	pg_arg_int(&args, s->run);
-	pg_arg_text(&args, spec->os_user);
-	pg_arg_text(&args, spec->host);
-	pg_arg_int(&args, spec->os_pid);
-	pg_arg_int(&args, s->opener);
-	return state_query_int(&s->worker, s,
-		"WITH opener AS (DELETE FROM @.worker WHERE id = $5) "
-		"INSERT INTO @.worker (run_id, db_role, os_user, host,"
-		" os_pid, backend_pid, backend_start)"
-		" SELECT $1, session_user, $2, $3, $4, a.pid,"
-		" a.backend_start"
-		" FROM pg_catalog.pg_stat_get_activity("
-		"pg_catalog.pg_backend_pid()) AS a RETURNING id",
-		&args, err);
 }

@@ -228,6 +228,27 @@ class TransactionMode(Through, Scene):
         self.assertExit(0, frozen.finish())
         self.assertUntouched(after, self.look())
 
+    def test_who_thaws_behind_another_primary_seals_nothing(self):
+        """It could: what the other one wrote, it can open."""
+        self.ring = oracle.Ring.fresh("k2023", "k2024", "k2026",
+                                      primary="k2025")
+        self.sql("UPDATE t SET secret = NULL, meta = NULL")
+        for i in range(self.ROWS // 2):
+            self.sql("UPDATE t SET secret = %s WHERE id = %s", self.old(i), i)
+        self.tool.set_ring(self.ring)
+        frozen = self.begun()
+        self.freeze(frozen)
+        self.assertLess(self.done(), self.ROWS // 2, "the run was too fast")
+        self.sql("UPDATE pgrekey.worker SET alive_until = clock_timestamp()")
+        self.tool.set_ring(self.ring.with_primary("k2026"))
+        self.configure()
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.done(), 0)
+        self.assertExit(0, self.tool.verify("--retire", "k2025"))
+        frozen.send(signal.SIGCONT)
+        self.assertExit(5, frozen.finish())
+        self.assertEqual(self.done(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

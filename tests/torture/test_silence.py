@@ -56,6 +56,36 @@ class Hush(Line):
         self.assertHazards(hush=pick(10, 50, 200), survived=pick(8, 40, 160))
 
 
+class Ghost(Line):
+    """The server keeps a session whose client has gone, as behind a NAT that
+    forgot a line."""
+
+    def test_who_proves_does_not_wait_for_the_one_it_was(self):
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO t VALUES (-1, NULL, NULL)")
+        with self.proxy() as proxy:
+            run = self.start("--wait", "60s")
+            self.until(lambda: self.value(
+                "SELECT to_regclass('pgrekey.run') IS NOT NULL")
+                and self.value("SELECT max(prover) FROM pgrekey.run"),
+                "it waits for the writer")
+            ghost = self.value("SELECT backend_pid FROM pgrekey.worker"
+                               " WHERE id = (SELECT prover FROM pgrekey.run)")
+            proxy.abandon()
+            self.until(lambda: self.value(
+                "SELECT max(backend_pid) <> %s FROM pgrekey.worker"
+                " WHERE id = (SELECT max(id) FROM pgrekey.worker)", ghost),
+                "it has another line")
+            writer.rollback()
+            began = time.monotonic()
+            result = run.finish()
+            self.hazard("ghost", self.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid = %s", ghost))
+        self.assertDone(result, "a ghost")
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertHazards(ghost=1)
+
+
 class Mute(Line):
     """Reachable, as far as the kernel can tell, but frozen: no word ever
     comes back, to a request to cancel neither."""

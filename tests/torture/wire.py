@@ -31,7 +31,8 @@ MOMENT = 0.002  # seconds; about what making a batch takes
 
 @dataclass
 class Fault:
-    # cut, half_close, black_hole, mute; twice: the message, and once more;
+    # cut, half_close, black_hole, mute; twice: the message, and once more a
+    # moment later, before the next one;
     # hush: of one connection, and at the next message to the server that asks
     # for nothing long; farewell: as a server that is told to stop at once
     kind: str
@@ -41,6 +42,7 @@ class Fault:
     # Seconds the server's side of a half-close lives on; that the end of the
     # stream comes behind a farewell.
     hold: float = 1.0
+    echo: float = 0.0  # seconds until it comes again
 
 
 def until_acknowledged(sock):
@@ -143,7 +145,7 @@ class Proxy:
         self.struck = 0
         self.doubled = []  # the kinds of what was sent twice
         self.lock = threading.Lock()
-        self.sockets, self.filters = [], []
+        self.sockets, self.filters, self.pairs = [], [], []
         self.closing = False
         self.dark = False  # black hole: nothing passes any more
         self.listen(local)
@@ -186,8 +188,15 @@ class Proxy:
                 continue
             with self.lock:
                 self.sockets += [client, server]
-            pair = Pair(self, client, server)
-            pair.start()
+            self.pairs.append(Pair(self, client, server))
+            self.pairs[-1].start()
+
+    def abandon(self):
+        """Clients are told that the line is gone, the server is not."""
+        for pair in self.pairs:
+            pair.leaving = True
+            with contextlib.suppress(OSError):
+                pair.client.shutdown(socket.SHUT_RDWR)
 
 
 class Pair:
@@ -268,6 +277,7 @@ class Pair:
 
     def send_twice(self, message, sock):
         self.send(message, sock)
+        time.sleep(self.proxy.fault.echo)
         self.send(message, sock)
         self.proxy.doubled.append(kind(message))
         return True

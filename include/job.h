@@ -6,9 +6,9 @@
 #ifndef PGREKEY_JOB_H
 #define PGREKEY_JOB_H
 
+#include "catalog.h"
 #include "pg.h"
 #include "stop.h"
-#include "target.h"
 
 struct job {
 	struct pg_options connection;
@@ -26,6 +26,10 @@ struct job {
 };
 
 bool job_selects(const struct job *job, size_t target);
+/* Refuses tables without partitions: there not even the column's name was
+ * checked. */
+int job_check_leaves(const struct job *job, const struct catalog *catalog,
+	struct err *err) MUST_CHECK;
 bool job_is_partial(const struct job *job); /* some targets are left out */
 /* The state schema as SQL; free with free(). */
 char *job_quoted_schema(const struct job *job);

@@ -20,8 +20,8 @@ struct pg_options {
 	/* NULL-terminated, for PQconnectdbParams with expand_dbname. */
 	const char *const *keyword;
 	const char *const *value;
-	const char *application;  /* application_name */
-	const char *lock_timeout; /* NULL: none */
+	const char *application; /* application_name */
+	int64_t lock_timeout_ms; /* of what sets none itself; 0: none */
 	bool read_only;
 	bool synchronous_commit;
 };

@@ -14,6 +14,7 @@
 struct survey_wants {
 	int64_t connections; /* that rotate would open */
 	int64_t lock_timeout_ms;
+	bool suppress_triggers;
 };
 
 int survey_server(const struct remarks *to, struct pg *pg,

@@ -4,6 +4,17 @@
 #include "report.h"
 #include <stdio.h>
 
+/* A report that is quiet has warnings and refusals alone. */
+static bool
+is_worth_saying(const struct check_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->remarks; i++) {
+		if (outcome->remark[i].r.level >= REMARK_WARNING)
+			return true;
+	}
+	return false;
+}
+
 static void
 print_report(const struct check_outcome *outcome, const struct check_options *o,
 	enum output_kind output, int status)
@@ -13,7 +24,7 @@ print_report(const struct check_outcome *outcome, const struct check_options *o,
 	buf_init(&text, SIZE_MAX);
 	if (output == OUTPUT_JSON)
 		report_check_json(&text, outcome, o, status);
-	else if (!o->rotate.job.quiet || status != ERR_NONE)
+	else if (!o->rotate.job.quiet || is_worth_saying(outcome))
 		report_check_text(&text, outcome, o, status);
 	if (text.len > 0)
 		fwrite(text.ptr, 1, text.len, stdout);

@@ -108,4 +108,7 @@ rotate_options_make(struct rotate_options *ret, const struct config *config,
 		.dry_run = config->dry_run,
 	};
 	job_make(&ret->job, config, ring);
+	/* Who waits for a table that somebody has locked hears so from the
+	 * server before it is taken for lost. */
+	ret->job.connection.lock_timeout_ms = config->answer_timeout_ms * 3 / 4;
 }

@@ -20,7 +20,6 @@ static const struct setting always[] = {
 	{"idle_in_transaction_session_timeout", "60s"},
 	{"idle_session_timeout", "0"}, /* paused and in reserve */
 	{"statement_timeout", "0"},
-	{"lock_timeout", "0"},
 	{"client_min_messages", "warning"},
 	{"standard_conforming_strings", "on"},
 	{"bytea_output", "hex"},
@@ -53,17 +52,16 @@ add_setting(struct buf *sql, const struct setting *s, bool local)
 char *
 pg_settings_new(const struct pg_options *o, bool local)
 {
+	char ms[24];
+	const struct setting lock_timeout = {"lock_timeout", ms};
 	struct buf sql;
 	char *ret;
 
 	buf_init(&sql, (size_t)1 << 14);
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		add_setting(&sql, &always[i], local);
-	if (o->lock_timeout) {
-		const struct setting s = {"lock_timeout", o->lock_timeout};
-
-		add_setting(&sql, &s, local);
-	}
+	snprintf(ms, sizeof(ms), "%lld", (long long)o->lock_timeout_ms);
+	add_setting(&sql, &lock_timeout, local);
 	if (o->read_only)
 		add_setting(&sql, &reading, local);
 	else if (!o->synchronous_commit)

@@ -4,55 +4,14 @@
 #include "survey_int.h"
 
 /* reset_val: what the session of a rotation would begin with. */
-#define SETTING(name)                                         \
-	"(SELECT reset_val FROM pg_catalog.pg_settings WHERE" \
-	" name = '" name "')"
-
 static const char settings_sql[] =
-	"SELECT pg_catalog.current_setting('server_version')," SETTING(
-		"autovac"
-		"uum") "," SETTING("synchronous_standby_names") "," SETTING("se"
-									    "ss"
-									    "io"
-									    "n_"
-									    "re"
-									    "pl"
-									    "ic"
-									    "at"
-									    "io"
-									    "n_"
-									    "ro"
-									    "l"
-									    "e") ","
-										 " coalesce"
-										 "(" SETTING(
-											 "v"
-											 "a"
-											 "c"
-											 "u"
-											 "u"
-											 "m"
-											 "_"
-											 "d"
-											 "e"
-											 "f"
-											 "e"
-											 "r"
-											 "_"
-											 "c"
-											 "l"
-											 "e"
-											 "a"
-											 "n"
-											 "u"
-											 "p"
-											 "_"
-											 "a"
-											 "g"
-											 "e") ", '0')," SETTING("deadl"
-														"ock_"
-														"timeo"
-														"ut") "," SETTING("track_counts");
+	"SELECT pg_catalog.current_setting('server_version'),"
+	" s.v ->> 'autovacuum', s.v ->> 'synchronous_standby_names',"
+	" s.v ->> 'session_replication_role',"
+	" coalesce(s.v ->> 'vacuum_defer_cleanup_age', '0'),"
+	" s.v ->> 'deadlock_timeout', s.v ->> 'track_counts' FROM"
+	" (SELECT pg_catalog.jsonb_object_agg(name, reset_val) AS v"
+	"  FROM pg_catalog.pg_settings) AS s";
 
 enum setting {
 	S_VERSION,
@@ -66,14 +25,14 @@ enum setting {
 
 /* Free for us: of the server, of the database, of the role; the least. */
 static const char connections_sql[] =
-	"WITH used AS (SELECT pg_catalog.count(*) AS here,"
+	"WITH used AS (SELECT pg_catalog.count(a.pid) AS here,"
 	" pg_catalog.count(*) FILTER (WHERE a.datid = d.oid) AS database,"
 	" pg_catalog.count(*) FILTER (WHERE a.usesysid = r.oid) AS role,"
 	" d.datconnlimit, r.rolconnlimit, r.rolsuper"
-	" FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_database d,"
-	" pg_catalog.pg_roles r WHERE d.datname = current_database()"
-	" AND r.rolname = current_user AND a.pid <>"
+	" FROM pg_catalog.pg_database d CROSS JOIN pg_catalog.pg_roles r"
+	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid <>"
 	" pg_catalog.pg_backend_pid() AND coalesce(a.datid, 0) <> 0::oid"
+	" WHERE d.datname = current_database() AND r.rolname = current_user"
 	" GROUP BY d.datconnlimit, r.rolconnlimit, r.rolsuper) "
 	"SELECT least(pg_catalog.current_setting('max_connections')::int"
 	" - CASE WHEN rolsuper THEN 0 ELSE pg_catalog.current_setting("
@@ -122,6 +81,31 @@ tell_settings(const struct survey *s, const struct pg_result *r,
 			pg_text(r, 0, S_DEFER));
 }
 
+/* Versions differ in who may: it is tried. */
+static int
+survey_suppression(const struct survey *s, struct err *err)
+{
+	struct err why;
+	int rc;
+
+	if (pg_begin(s->pg, PG_READ, NULL, err) < 0)
+		return -1;
+	rc = pg_exec(
+		s->pg, "SET LOCAL session_replication_role = replica", &why);
+	pg_rollback(s->pg);
+	if (rc == 0)
+		return 0;
+	*err = why;
+	if (strcmp(why.sqlstate, "42501") != 0)
+		return -1;
+	err_set(err, ERR_DB,
+		"triggers = suppress: no privilege to set "
+		"session_replication_role");
+	err_hint(err, "GRANT SET ON PARAMETER session_replication_role, from "
+		      "PostgreSQL 15 on, or triggers = fire");
+	return remark_refuse(s->to, &s->about, err);
+}
+
 static int
 survey_connections(
 	struct survey *s, const struct survey_wants *wants, struct err *err)
@@ -150,7 +134,9 @@ survey_server(const struct remarks *to, struct pg *pg,
 	struct remark about = {.topic = TOPIC_APPLICATION};
 	struct pg_result *r;
 
-	if (survey_query(&r, &s, "the settings", settings_sql, NULL, err) < 0)
+	if ((wants->suppress_triggers && survey_suppression(&s, err) < 0) ||
+		survey_query(&r, &s, "the settings", settings_sql, NULL, err) <
+			0)
 		return -1;
 	if (r)
 		tell_settings(&s, r, wants);

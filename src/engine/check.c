@@ -74,9 +74,26 @@ check_state(struct check *c, struct err *err)
 	return rc;
 }
 
+static bool
+is_refused(const struct check_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->remarks; i++) {
+		if (outcome->remark[i].r.level == REMARK_REFUSAL)
+			return true;
+	}
+	return false;
+}
+
 static int
 check_leaves(struct check *c, struct err *err)
 {
+	const struct remark about = {.topic = TOPIC_RELATION};
+
+	/* A table that was refused has none, either. */
+	if (!is_refused(c->ret) &&
+		job_check_leaves(&c->o->rotate.job, &c->catalog, err) < 0 &&
+		remark_refuse(&c->to, &about, err) < 0)
+		return -1;
 	for (size_t i = 0; i < c->catalog.leaves; i++) {
 		const struct leaf *leaf = &c->catalog.leaf[i];
 
@@ -94,6 +111,7 @@ look(struct check *c, struct err *err)
 	struct survey_wants wants = {
 		.connections = c->o->rotate.workers + 1,
 		.lock_timeout_ms = c->o->rotate.lock_timeout_ms,
+		.suppress_triggers = c->o->rotate.suppress_triggers,
 	};
 
 	if (survey_server(&c->to, c->pg, &wants, err) < 0 ||
@@ -123,7 +141,7 @@ check_run(struct check_outcome *ret, const struct check_options *o,
 	check_configuration(&c);
 	check_keys(&c);
 	/* Nobody waits for us, nor we for anybody for long. */
-	connection.lock_timeout = "2s";
+	connection.lock_timeout_ms = 2000;
 	rc = pg_open(&c.pg, &connection, err);
 	if (rc == 0)
 		rc = look(&c, err);

@@ -39,3 +39,21 @@ job_is_partial(const struct job *job)
 	}
 	return false;
 }
+
+int
+job_check_leaves(
+	const struct job *job, const struct catalog *catalog, struct err *err)
+{
+	for (size_t t = 0; t < job->targets; t++) {
+		bool found = !job_selects(job, t);
+
+		for (size_t i = 0; i < catalog->leaves && !found; i++)
+			found = catalog->leaf[i].target == t;
+		if (!found)
+			return err_set(err, ERR_USAGE,
+				"table %s.%s has no partition: there is "
+				"nothing to look at",
+				job->target[t].schema, job->target[t].table);
+	}
+	return 0;
+}

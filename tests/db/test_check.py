@@ -332,6 +332,23 @@ class Server(Base):
         self.sql(f"ALTER ROLE {role} CONNECTION LIMIT 2")
         self.says("connections", "warning", "2 are free.* 3")
 
+    def test_so_they_are_where_nobody_else_is_connected(self):
+        role = self.rotator()
+        self.sql(f"ALTER ROLE {role} CONNECTION LIMIT 1")
+        self.admin.close()
+        result = self.check()
+        self.admin = self.cluster.connect(self.database)
+        self.assertExit(0, result)
+        self.assertRegex(result.out, "1 are free, rotate wants 3")
+
+    def test_a_quiet_report_has_its_warnings(self):
+        self.assertEqual(self.tool.run("check", "--quiet").out, "")
+        self.sql("CREATE INDEX dear ON t (secret)")
+        result = self.tool.run("check", "--quiet")
+        self.assertExit(0, result)
+        self.assertIn("dear", result.out)
+        self.assertNotRegex(result.out, "(?m)^  note")
+
     def test_a_prepared_transaction_holds_up_pruning(self):
         self.quiet("pruning")
         other = self.connect(autocommit=False)

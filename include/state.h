@@ -31,6 +31,7 @@ struct state {
 /* The statements that create it, and what a role needs to use it. */
 void state_ddl(struct buf *sql, const char *schema);
 void state_grants(struct buf *sql, const char *schema, const char *role);
+bool state_has_table(const char *name); /* is that one of its tables? */
 /* Is it there? name is not quoted; needs no privilege. */
 int state_exists(
 	bool *ret, struct pg *pg, const char *name, struct err *err) MUST_CHECK;
@@ -142,6 +143,7 @@ struct pass_options {
 enum step {
 	STEP_CLAIM,    /* chunks were planned */
 	STEP_WAIT,     /* others still work, or a pause before a pass */
+	STEP_LOCKED,   /* somebody has locked a table that is to be planned */
 	STEP_PROVE,    /* nothing left to do: this worker is to prove it */
 	STEP_STUCK,    /* only rows locked by others remain, for too long */
 	STEP_PAUSED,   /* somebody wants the run to pause */
@@ -191,7 +193,11 @@ struct finding {
 int state_find(
 	struct state *s, const struct finding *f, struct err *err) MUST_CHECK;
 
-/* One number of the final count: ("verdict", "old") or ("key", "k2024"). */
+/* One number of the final count: ("verdict", "old") or ("key", "k2024"). Two
+ * kinds are about the proof itself: it saw who had written before and not
+ * ended; it opened every value. */
+#define NUMBER_UNFENCED "unfenced"
+#define NUMBER_THOROUGH "thorough"
 struct number {
 	uint32_t leaf;
 	const char *column;

@@ -181,6 +181,10 @@ fold(struct state *s, struct buf *array, const struct pass_options *o,
 	return state_exec(s, fold_sql, &args, err);
 }
 
+/* Their sizes are behind the lock of a VACUUM FULL or an ALTER TABLE, while we
+ * have that of the run, for which others wait, and pgrekey pause. */
+#define PLAN_SOON "SET LOCAL lock_timeout = '1s'"
+
 static int
 plan(struct state *s, struct buf *array, const struct pass_options *o,
 	struct err *err)
@@ -194,7 +198,9 @@ plan(struct state *s, struct buf *array, const struct pass_options *o,
 	pg_arg_int(&args, o->workers);
 	pg_arg_int(&args, CHUNK_BYTES_MIN);
 	pg_arg_int(&args, o->rotation);
-	return state_exec(s, plan_sql, &args, err);
+	return state_exec(s, PLAN_SOON, NULL, err) < 0
+		       ? -1
+		       : state_exec(s, plan_sql, &args, err);
 }
 
 static int
@@ -287,6 +293,10 @@ state_next(enum step *ret, struct state *s, const struct selection *sel,
 out:
 	if (rc < 0)
 		pg_rollback(s->pg);
+	if (rc < 0 && !strcmp(err->sqlstate, "55P03")) {
+		*ret = STEP_LOCKED;
+		rc = 0;
+	}
 	buf_done(&array);
 	return rc;
 }

@@ -97,6 +97,7 @@ struct worker {
 	int full; /* the same for a full disk, which takes its time */
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */
+	bool told_locked;
 	int hopeless;   /* rows that failed on what ends a run, in a row */
 	bool walks;     /* a leaf, and it is to blame for what fails */
 

@@ -155,6 +155,14 @@ next_step(bool *waited, struct worker *w, struct err *err)
 	switch (step) {
 	case STEP_CLAIM:
 		break;
+	case STEP_LOCKED:
+		if (!w->told_locked)
+			log_info("somebody has locked a table: its next pass "
+				 "waits");
+		w->told_locked = true;
+		*waited = true;
+		stop_sleep(&w->e->stop, NAP_MS);
+		break;
 	case STEP_WAIT:
 		*waited = true;
 		stop_sleep(&w->e->stop, NAP_MS);

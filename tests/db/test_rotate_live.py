@@ -508,5 +508,67 @@ class Stop(Base):
         self.assertRight(before, self.look())
 
 
+class Locked(Base):
+    """Somebody has locked one of two tables, as VACUUM FULL does."""
+
+    def setUp(self):
+        super().setUp()
+        for table in "ab":
+            self.sql(f"CREATE TABLE {table} (id int PRIMARY KEY, secret text)")
+            zoo.copy_rows(self.admin, table, ("id", "secret"), (
+                (i, self.ring.seal(zoo.plain(str(i)), "k2023", zoo.THEN))
+                for i in range(3000)))
+
+    def begin(self, **rotate):
+        self.tool.configure(
+            rotate={"workers": 2, "max_rows_per_second": 1500, **rotate},
+            a={"columns": "secret"}, b={"columns": "secret"})
+        return self.start()
+
+    def lock(self):
+        locker = self.connect(autocommit=False)
+        locker.cursor().execute("LOCK TABLE b")
+        return locker
+
+    def test_whoever_pauses_does_not_wait_for_its_lock(self):
+        holder = self.connect(autocommit=False)
+        holder.cursor().execute("SELECT FROM b WHERE id = 5 FOR UPDATE")
+        run = self.begin()
+        self.until(lambda: self.value(
+            "SELECT to_regclass('pgrekey.leaf') IS NOT NULL")
+            and self.value("SELECT count(*) > 0 FROM pgrekey.leaf"
+                           " WHERE stuck_since IS NOT NULL"),
+            "another pass waits for the row")
+        holder.rollback()
+        locker = self.lock()
+        self.until(lambda: "somebody has locked a table" in run.said(),
+                   "it says so")
+        began = time.monotonic()
+        self.assertExit(0, self.tool.run("pause"))
+        self.assertLess(time.monotonic() - began, 3)
+        self.assertExit(0, self.tool.run("resume"))
+        locker.rollback()
+        self.assertExit(0, run.finish())
+
+    def test_the_server_is_not_taken_for_dead(self):
+        run = self.begin(answer_timeout="2s")
+        self.until(lambda: self.value(
+            "SELECT to_regclass('pgrekey.chunk') IS NOT NULL")
+            and self.value("SELECT count(*) > 0 FROM a WHERE secret LIKE"
+                           " 'enc:fernet:k2025:%%'"), "it writes")
+        locker = self.lock()
+        sessions = []
+        for _ in range(80):
+            sessions.append(self.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE"
+                " application_name = 'pgrekey'"))
+            time.sleep(0.1)
+        locker.rollback()
+        result = run.finish()
+        self.assertExit(0, result)
+        self.assertLessEqual(max(sessions), 3)
+        self.assertNotIn("lost", result.err)
+
+
 if __name__ == "__main__":
     unittest.main()

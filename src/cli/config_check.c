@@ -111,6 +111,10 @@ config_check(const struct config *c, unsigned needs, struct err *err)
 			"--quiet and --verbose contradict each other");
 	if (check_database(c, err) < 0)
 		return -1;
+	if (!strncmp(c->state_schema, "pg_", 3))
+		return err_set(err, ERR_USAGE,
+			"state_schema: the server keeps names that begin with "
+			"pg_ for itself");
 	for (size_t i = 0; i < c->targets; i++) {
 		if (check_twice(c, i, err) < 0)
 			return -1;

@@ -114,7 +114,7 @@ static const char ddl[] =
 	"  run_id bigint NOT NULL REFERENCES @.run ON DELETE CASCADE,\n"
 	"  leaf bigint NOT NULL,\n"
 	"  column_name text NOT NULL,\n"
-	"  kind text NOT NULL, -- verdict, key, counter\n"
+	"  kind text NOT NULL, -- verdict, key, counter ...\n"
 	"  name text NOT NULL,\n"
 	"  value bigint NOT NULL,\n"
 	"  PRIMARY KEY (run_id, leaf, column_name, kind, name)\n"
@@ -147,6 +147,19 @@ void
 state_ddl(struct buf *sql, const char *schema)
 {
 	expand(sql, ddl, schema, "");
+}
+
+bool
+state_has_table(const char *name)
+{
+	static const char *const ours[] = {"version", "run", "worker", "leaf",
+		"chunk", "finding", "number"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (!strcmp(name, ours[i]))
+			return true;
+	}
+	return false;
 }
 
 int
@@ -318,7 +331,32 @@ state_check_version(const struct state *s, int64_t version, struct err *err)
 	return err_hint(err,
 		version > STATE_VERSION
 			? "use the newer pgrekey that made it"
-			: "no run is open: drop the schema and start again");
+			: "it seems to be somebody else's: set state_schema");
+}
+
+/* In one question, since another start may make it at this moment. */
+int
+state_check_room(struct state *s, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	bool taken;
+
+	pg_arg_text(&args, s->schema);
+	if (state_query(&r, s,
+		    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE"
+		    " c.relnamespace = pg_catalog.to_regnamespace($1)) AND"
+		    " pg_catalog.to_regclass($1 || '.version') IS NULL",
+		    &args, err) < 0)
+		return -1;
+	taken = pg_bool(r, 0, 0);
+	pg_free(r);
+	if (!taken)
+		return 0;
+	err_set(err, ERR_USAGE, "the schema %s holds tables of somebody else",
+		s->schema);
+	return err_hint(err, "set state_schema to one that does not exist, or "
+			     "is empty");
 }
 
 int
@@ -339,6 +377,8 @@ state_prepare(struct state *s, struct err *err)
 	bool found;
 
 	if (find_version(&found, &version, s, err) < 0)
+		return -1;
+	if (!found && state_check_room(s, err) < 0)
 		return -1;
 	if (!found && create(s, &first) < 0) {
 		/* Perhaps another start was faster. */

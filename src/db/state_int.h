@@ -27,6 +27,8 @@ int state_fenced(const char *why, struct err *err);
 /* Refusals that rotating and checking share. */
 int state_check_version(
 	const struct state *s, int64_t version, struct err *err) MUST_CHECK;
+/* Before the state schema is made: is nobody else in it? */
+int state_check_room(struct state *s, struct err *err) MUST_CHECK;
 void state_refuse_missing(
 	const struct state *s, const char *sqlstate, struct err *err);
 int state_check_runs(const struct remarks *to, struct state *s,

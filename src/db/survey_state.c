@@ -94,6 +94,10 @@ check_schema(const struct remarks *to, struct state *s,
 
 	*usable = pg_bool(r, 0, 2);
 	if (!*usable) {
+		if (state_check_room(s, err) < 0)
+			return err->code == ERR_USAGE
+				       ? remark_refuse(to, &about, err)
+				       : -1;
 		if (pg_bool(r, 0, 3))
 			return 0;
 		state_refuse_missing(s, "42501", err);

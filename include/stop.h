@@ -8,8 +8,9 @@
  * requested and has not come about within STOP_SOON_MS counts as a second
  * signal: no batch takes that long, so it is a server that does not answer.
  * While nothing was begun that is worth its end, one signal counts as the
- * second. SIGUSR1: print progress now. One struct stop per process; its
- * functions may be called from any thread.
+ * second. A time that is up is as good as a first signal. SIGUSR1: print
+ * progress now. One struct stop per process; its functions may be called from
+ * any thread.
  */
 #ifndef PGREKEY_STOP_H
 #define PGREKEY_STOP_H
@@ -17,6 +18,7 @@
 #include "err.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum stop_level {
 	STOP_NOT,
@@ -33,6 +35,7 @@ struct stop {
 	bool silent;          /* nothing is said, nothing to be continued */
 	int soon_ms;          /* to stop in; 0: STOP_SOON_MS */
 	int grace_ms;         /* to roll back in; 0: STOP_GRACE_MS */
+	int64_t most_ms;      /* from the start to STOP_SOON; 0: no limit */
 	bool guarded;         /* there is a guard; of the signal thread */
 	pthread_t thread, guard;
 	/* Called in the signal thread when the level becomes STOP_NOW, and
@@ -61,6 +64,14 @@ stop_requested(struct stop *s)
 {
 	return atomic_load_explicit(&s->level, memory_order_relaxed) !=
 	       STOP_NOT;
+}
+
+/* Is that why it failed? */
+static inline bool
+stop_cut_short(struct stop *s, const struct err *err)
+{
+	return stop_requested(s) &&
+	       (err->code == ERR_STOPPED || !strcmp(err->sqlstate, "57014"));
 }
 
 /* Sleeps, but not longer than until a stop is requested. */

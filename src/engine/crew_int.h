@@ -31,8 +31,6 @@ void crew_join(struct crew *c);
 struct watch {
 	struct crew *crew;
 	struct stop *stop;
-	int64_t started_ms;
-	int64_t max_runtime_ms; /* 0: no limit */
 	bool quiet;
 	/* Fills ret; false when it cannot say at the moment. */
 	bool (*ask)(struct progress *ret, void *ctx);

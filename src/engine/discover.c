@@ -44,8 +44,6 @@ read_all(struct discovery *d, struct err *err)
 	struct watch watch = {
 		.crew = &d->crew,
 		.stop = &d->stop,
-		.started_ms = d->started_ms,
-		.max_runtime_ms = d->o->job.max_runtime_ms,
 		.quiet = d->o->job.quiet,
 		.ask = ask_progress,
 		.hurry = cancel,
@@ -135,6 +133,7 @@ discover_run(struct discover_outcome *ret, const struct discover_options *o,
 	*ret = (struct discover_outcome){0};
 	pthread_mutex_init(&d.mutex, NULL);
 	crew_init(&d.crew, 1);
+	d.stop.most_ms = o->job.max_runtime_ms;
 	if (stop_start(&d.stop, cancel, &d, err) < 0) {
 		discovery_done(&d);
 		return -1;

@@ -107,8 +107,6 @@ run_workers(struct engine *e, struct state *s, struct err *err)
 	struct watch watch = {
 		.crew = &e->crew,
 		.stop = &e->stop,
-		.started_ms = e->started_ms,
-		.max_runtime_ms = e->o->job.max_runtime_ms,
 		.quiet = e->o->job.quiet,
 		.ask = tend_progress,
 		.ctx = &tend,

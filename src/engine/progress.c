@@ -156,9 +156,6 @@ progress_watch(const struct watch *w)
 		now = clock_ms();
 		if (w->tick)
 			w->tick(w->ctx);
-		if (w->max_runtime_ms > 0 &&
-			now - w->started_ms >= w->max_runtime_ms)
-			stop_request(w->stop, STOP_SOON);
 		if (w->hurry && stop_requested(w->stop))
 			w->hurry(w->ctx);
 		if (atomic_exchange(&w->stop->progress, false) ||

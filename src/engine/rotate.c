@@ -235,14 +235,6 @@ real_run(
 	return status;
 }
 
-/* Before there was anything to roll back. */
-static bool
-was_cancelled(struct engine *e, const struct err *err)
-{
-	return e->run == 0 && stop_requested(&e->stop) &&
-	       (err->code == ERR_STOPPED || !strcmp(err->sqlstate, "57014"));
-}
-
 /* -- entry ----------------------------------------------------------------- */
 
 int
@@ -256,6 +248,7 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	engine_init(&e, o);
 	s.schema = e.schema;
 	e.stop.tick = tick;
+	e.stop.most_ms = o->job.max_runtime_ms;
 	if (stop_start(&e.stop, cancel_all, &e, err) < 0) {
 		engine_done(&e);
 		return -1;
@@ -272,7 +265,8 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 			    : real_run(ret, &e, &s, err);
 out:
 	set_looking(&e, NULL);
-	if (status < 0 && was_cancelled(&e, err))
+	/* Before there was anything to roll back. */
+	if (status < 0 && e.run == 0 && stop_cut_short(&e.stop, err))
 		status = outcome_stopped(ret, "stopped before the first write");
 	outcome_finish(ret, e.started_ms);
 	pg_close(s.pg); /* which may wait, too, behind a pooler */

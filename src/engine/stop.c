@@ -60,6 +60,13 @@ asked_to_stop(struct stop *s)
 	s->now(s->ctx);
 }
 
+static void
+look_at_clock(struct stop *s, int64_t began_ms)
+{
+	if (s->most_ms > 0 && clock_ms() - began_ms >= s->most_ms)
+		stop_request(s, STOP_SOON);
+}
+
 /* Requested by a signal, or since the time was up; *since is kept. */
 static bool
 is_overdue(struct stop *s, int64_t *since)
@@ -88,7 +95,7 @@ wait_for_signals(void *ctx)
 {
 	const struct timespec tick = {0, TICK_MS * 1000000L};
 	struct stop *s = ctx;
-	int64_t soon_since = 0;
+	int64_t began_ms = clock_ms(), soon_since = 0;
 	sigset_t set;
 	int sig;
 
@@ -101,6 +108,7 @@ wait_for_signals(void *ctx)
 			break; /* stop_end() woke us */
 		else if (sig == SIGUSR1)
 			atomic_store(&s->progress, true);
+		look_at_clock(s, began_ms);
 		if (is_overdue(s, &soon_since) || may_have_missed(s))
 			asked_to_stop(s);
 		if (s->tick)

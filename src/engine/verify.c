@@ -114,26 +114,6 @@ take_snapshot(struct verify *v, struct pg *pg, struct err *err)
 		&v->catalog, pg, job->target, job->targets, CATALOG_READ, err);
 }
 
-/* Without partitions, not even the column's name was checked. */
-static int
-check_leaves(const struct verify *v, struct err *err)
-{
-	const struct job *job = &v->o->job;
-
-	for (size_t t = 0; t < job->targets; t++) {
-		bool found = !job_selects(job, t);
-
-		for (size_t i = 0; i < v->catalog.leaves && !found; i++)
-			found = v->catalog.leaf[i].target == t;
-		if (!found)
-			return err_set(err, ERR_USAGE,
-				"table %s.%s has no partition: there is "
-				"nothing to look at",
-				job->target[t].schema, job->target[t].table);
-	}
-	return 0;
-}
-
 int
 verify_shows(struct pg *pg, const struct leaf *leaf, struct err *err)
 {
@@ -162,12 +142,24 @@ verify_blame(struct pg *pg, const struct leaf *leaf, struct err *err)
 
 /* -- the readers ----------------------------------------------------------- */
 
+/* Main is the one that looks, through this connection, or NULL: no more. */
 static void
-cancel_readers(void *ctx)
+set_looking(struct verify *v, struct pg *pg)
+{
+	pthread_mutex_lock(&v->mutex);
+	v->looking = pg;
+	pthread_mutex_unlock(&v->mutex);
+	atomic_store(&v->stop.at_once, pg != NULL);
+}
+
+static void
+cancel_all(void *ctx)
 {
 	struct verify *v = ctx;
 
 	pthread_mutex_lock(&v->mutex);
+	if (v->looking)
+		pg_cancel(v->looking);
 	for (size_t i = 0; i < v->readers; i++) {
 		struct reader *r = &v->reader[i];
 
@@ -219,8 +211,6 @@ read_all(struct verify *v, struct err *err)
 	struct watch watch = {
 		.crew = &v->crew,
 		.stop = &v->stop,
-		.started_ms = v->started_ms,
-		.max_runtime_ms = v->o->job.max_runtime_ms,
 		.quiet = v->o->job.quiet,
 		.ask = ask_progress,
 		.ctx = v,
@@ -274,15 +264,20 @@ look(struct verify *v, struct pg *pg, struct err *err)
 {
 	const struct job *job = &v->o->job;
 
+	set_looking(v, pg);
 	if (catalog_load(&v->catalog, pg, job->target, job->targets,
 		    CATALOG_READ, err) < 0 ||
 		wait_for_writers(v, pg, err) < 0)
 		return -1;
 	v->ret->standby = v->catalog.standby;
-	if (take_snapshot(v, pg, err) < 0 || check_leaves(v, err) < 0 ||
+	if (take_snapshot(v, pg, err) < 0 ||
+		job_check_leaves(job, &v->catalog, err) < 0 ||
 		measure(v, pg, err) < 0)
 		return -1;
-	if ((v->o->quick ? verify_quick(v, pg, err) : read_all(v, err)) < 0)
+	if (v->o->quick && verify_quick(v, pg, err) < 0)
+		return -1;
+	set_looking(v, NULL);
+	if (!v->o->quick && read_all(v, err) < 0)
 		return -1;
 	if (!v->o->snapshot_range && pg_exec(pg, "COMMIT", err) < 0)
 		return -1;
@@ -298,6 +293,7 @@ verify_init(struct verify *v, struct verify_outcome *ret,
 	outcome_init(&ret->facts, &o->job);
 	pthread_mutex_init(&v->mutex, NULL);
 	crew_init(&v->crew, (size_t)o->workers);
+	v->stop.most_ms = o->job.max_runtime_ms;
 	v->watch = xcalloc(o->job.ring->count + 1, sizeof(*v->watch));
 	for (size_t i = 0; i < o->retires; i++)
 		v->watch[o->retire[i]] |= UINT32_C(1) << i;
@@ -323,12 +319,15 @@ verify_run(struct verify_outcome *ret, const struct verify_options *o,
 	int status = -1;
 
 	verify_init(&v, ret, o);
-	if (stop_start(&v.stop, cancel_readers, &v, err) < 0) {
+	if (stop_start(&v.stop, cancel_all, &v, err) < 0) {
 		verify_done(&v);
 		return -1;
 	}
 	if (job_connect(&pg, &o->job, &v.stop, err) == 0)
 		status = look(&v, pg, err);
+	set_looking(&v, NULL);
+	if (status < 0 && stop_cut_short(&v.stop, err))
+		status = outcome_stopped(&ret->facts, "stopped early");
 	outcome_finish(&ret->facts, v.started_ms);
 	pg_close(pg);
 	stop_end(&v.stop);

@@ -31,6 +31,7 @@ struct verify {
 	int64_t started_ms;
 
 	pthread_mutex_t mutex; /* for what follows */
+	struct pg *looking;    /* main's, while no reader is at work, or NULL */
 	size_t leaf;           /* of the next unit */
 	int64_t block;
 	int64_t read_blocks; /* of units that are done */

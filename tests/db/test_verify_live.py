@@ -440,9 +440,18 @@ class Ends(Base):
                                "where": "public.gate()"})
         keeper = self.connect()
         keeper.cursor().execute(f"SELECT pg_advisory_lock({GATE})")
-        return self.verify_until(lambda: self.value(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND NOT granted") > 0, *arguments), keeper
+        return self.verify_until(self.is_shut, *arguments), keeper
+
+    def is_shut(self):
+        return self.value("SELECT count(*) FROM pg_locks WHERE locktype ="
+                          " 'advisory' AND NOT granted") > 0
+
+    def assertStopped(self, run):
+        result = run.finish()
+        self.assertExit(5, result)
+        self.assertFalse(result.report["complete"])
+        self.assertLess(result.seconds, 5)
+        self.assertNotIn("does not answer", result.err)
 
     def test_a_second_signal_does_not_wait_for_the_server(self):
         run, _ = self.shut()
@@ -466,6 +475,31 @@ class Ends(Base):
         result = run.finish()
         self.assertExit(5, result)
         self.assertFalse(result.report["complete"])
+
+    def test_before_there_is_a_reader_it_stops_at_once(self):
+        """A count is worth no wait either, nor is a table that is locked."""
+        counts, _ = self.shut("--quick")
+        counts.send(signal.SIGTERM)
+        self.assertStopped(counts)
+        self.until(lambda: not self.is_shut(), "it waits no more")
+        limited = self.verify_until(self.is_shut, "--quick", "--max-runtime",
+                                    "1s")
+        self.assertStopped(limited)
+        self.sql("CREATE TABLE locked (secret text)")
+        holder = self.connect(autocommit=False)
+        holder.cursor().execute("LOCK TABLE locked")
+        self.tool.configure(locked={"columns": "secret"})
+        waits = self.verify_until(
+            lambda: self.value("SELECT count(*) FROM pg_locks WHERE relation ="
+                               " 'locked'::regclass AND NOT granted") > 0,
+            "--max-runtime", "1s", "--wait", "0s")
+        self.assertStopped(waits)
+
+    def test_no_longer_than_its_time_is_a_writer_waited_for(self):
+        self.writer(INSERT)
+        result = self.tool.verify("--wait", "60s", "--max-runtime", "1s")
+        self.assertExit(5, result)
+        self.assertLess(result.seconds, 5)
 
 
 if __name__ == "__main__":

@@ -282,6 +282,23 @@ whoever_waits_for_signals_looks_around_meanwhile(void **state)
 	stop_end(&mine);
 }
 
+static void
+a_time_that_is_up_is_as_good_as_a_signal(void **state)
+{
+	struct stop mine = {.silent = true, .most_ms = 1};
+	struct err err;
+
+	(void)state;
+	atomic_store(&cancelled, 0);
+	assert_int_equal(stop_start(&mine, cancel, &cancelled, &err), 0);
+	assert_true(becomes(&mine.level, STOP_SOON));
+	assert_int_equal(atomic_load(&cancelled), 0);
+	atomic_store(&mine.at_once, true);
+	assert_true(becomes(&mine.level, STOP_NOW));
+	stop_end(&mine);
+	assert_true(atomic_load(&cancelled) > 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -302,6 +319,7 @@ main(void)
 		cmocka_unit_test(a_stop_has_its_time),
 		cmocka_unit_test(
 			whoever_waits_for_signals_looks_around_meanwhile),
+		cmocka_unit_test(a_time_that_is_up_is_as_good_as_a_signal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A condition hides rows, and a key that they need is not unused. */
+/* A condition hides rows, --only hides tables, and a key that they need is not
+ * unused. */
 static int
-check_conditions(const struct job *job, struct err *err)
+check_sees_all(const struct job *job, struct err *err)
 {
+	if (job_is_partial(job)) {
+		err_set(err, ERR_USAGE, "--retire needs all tables");
+		return err_hint(err, "leave out --only");
+	}
 	for (size_t i = 0; i < job->targets; i++) {
 		const struct target *t = &job->target[i];
 
-		if (!t->where || !job_selects(job, i))
+		if (!t->where)
 			continue;
 		err_set(err, ERR_USAGE,
 			"--retire needs all rows, but [table %s] has a "
@@ -41,10 +46,18 @@ find_keys(size_t *ret, const struct config *c, const struct keyring *ring,
 				"it must still be there: only with it can be "
 				"told which values need it");
 		}
-		if (ring->has_primary && (size_t)key == ring->primary)
+		/* On the way back to plaintext it is as old as the others. */
+		if (c->method == METHOD_FERNET && ring->has_primary &&
+			(size_t)key == ring->primary)
 			return err_set(err, ERR_USAGE,
 				"--retire: '%s' is the primary key",
 				c->retire[i]);
+		for (size_t before = 0; before < i; before++) {
+			if (ret[before] == (size_t)key)
+				return err_set(err, ERR_USAGE,
+					"--retire: '%s' is there twice",
+					c->retire[i]);
+		}
 		ret[i] = (size_t)key;
 	}
 	return 0;
@@ -76,7 +89,7 @@ options_make(struct verify_options *ret, size_t *retire, const struct config *c,
 	if (c->schemas && !c->discover)
 		return err_set(
 			err, ERR_USAGE, "--schemas goes with --discover only");
-	if (ret->retires > 0 && check_conditions(&ret->job, err) < 0)
+	if (ret->retires > 0 && check_sees_all(&ret->job, err) < 0)
 		return -1;
 	return find_keys(retire, c, ring, err);
 }

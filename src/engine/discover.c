@@ -87,6 +87,11 @@ conclude(struct discovery *d, struct err *err)
 
 	if (stop_requested(&d->stop))
 		return ERR_STOPPED;
+	if (d->o->schemas && d->all_pages == 0)
+		return err_set(err, ERR_USAGE,
+			"--schemas: no table there has a column that "
+			"could hold an encrypted value: there is nothing "
+			"to look at");
 	if (ret->read == 0 && ret->unreads > 0)
 		return err_set(err, ERR_DB,
 			"none of the tables that are to be looked at could be "

@@ -42,13 +42,20 @@ matches(const struct discovery *d, const char *schema)
 	return false;
 }
 
+/* Whatever else may be in that schema. */
+static bool
+is_state(const struct discovery *d, const struct inventory_table *t)
+{
+	return !strcmp(t->schema, d->o->job.state_schema) &&
+	       state_has_table(t->name);
+}
+
 /* Partitions of a table that is asked for may be in other schemas. */
 bool
 discover_is_asked_for(
 	const struct discovery *d, const struct inventory_table *t)
 {
-	if (t->kind == INVENTORY_PARTITIONED ||
-		!strcmp(t->schema, d->o->job.state_schema))
+	if (t->kind == INVENTORY_PARTITIONED || is_state(d, t))
 		return false;
 	if (matches(d, t->schema))
 		return true;

@@ -236,7 +236,10 @@ class Six(Base):
         self.assertEqual(set(self.finds("--schemas", "tenant_*")),
                          {("tenant_7.t", "a")})
         self.assertEqual(set(self.finds("--schemas", "public,x")), self.FOUR)
-        self.finds("--schemas", "nothing", status=0)
+        for command in ("discover",), ("verify", "--discover"):
+            result = self.tool.run(*command, "--schemas", "nothing")
+            self.assertExit(2, result)
+            self.assertIn("nothing to look at", result.err)
         self.assertExit(2, self.tool.run("verify", "--schemas", "public"))
 
     def test_a_sample_is_never_clean(self):
@@ -290,6 +293,12 @@ class FirstUse(Base):
         found = self.finds()
         self.assertEqual(found["public.t", "a"]["values"], 1)
         self.assertEqual(found["public.t", "a"]["keys"], {})
+
+    def test_a_schema_that_is_called_the_state_schema_is_looked_at(self):
+        self.sql("CREATE TABLE t (a text)")
+        self.put("t", a=self.sealed())
+        self.tool.configure(rotate={"state_schema": "public"})
+        self.assertEqual(set(self.finds()), {("public.t", "a")})
 
     def test_quiet_says_nothing_when_there_is_nothing(self):
         result = self.discover("--quiet")
@@ -540,11 +549,11 @@ class Trees(Base):
 
     def test_what_is_no_table_of_ours_is_left_out(self):
         self.sql("CREATE SCHEMA pgrekey")
-        self.sql("CREATE TABLE pgrekey.t (a text)")
-        self.put("pgrekey.t", a=self.sealed())
+        self.sql("CREATE TABLE pgrekey.finding (a text)")
+        self.put("pgrekey.finding", a=self.sealed())
         self.sql("CREATE TEMP TABLE mine (a text)")
         self.put("mine", a=self.sealed())
-        self.sql("CREATE VIEW v AS SELECT * FROM pgrekey.t")
+        self.sql("CREATE VIEW v AS SELECT * FROM pgrekey.finding")
         self.finds(status=0)
 
 

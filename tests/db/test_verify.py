@@ -365,8 +365,29 @@ class Retire(Base):
         self.put(self.current())
         self.assertExit(3, self.retire("k1990"))
         self.assertExit(2, self.retire("k2025"))
+        result = self.retire("k2023,k2023")
+        self.assertExit(2, result)
+        self.assertIn("twice", result.err)
         self.tool.configure(t={"columns": "secret", "where": "true"})
         self.assertExit(2, self.retire("k2023"))
+
+    def test_a_table_that_is_left_out_may_need_it(self):
+        self.put(self.current())
+        self.sql("CREATE TABLE other (id int, secret text)")
+        self.sql("INSERT INTO other VALUES (1, %s)", self.old())
+        self.tool.configure(t={"columns": "secret"},
+                            other={"columns": "secret"})
+        result = self.tool.verify("--retire", "k2023", "--only", "t")
+        self.assertExit(2, result)
+        self.assertIn("all tables", result.err)
+
+    def test_back_in_plaintext_the_primary_can_be_retired_too(self):
+        self.put(self.current())
+        self.tool.configure(keys={"method": "plaintext"},
+                            t={"columns": "secret"})
+        self.assertExit(1, self.retire("k2025"))
+        self.assertExit(0, self.tool.rotate())
+        self.assertExit(0, self.retire("k2025"))
 
 
 class NoProof(Base):

@@ -15,6 +15,7 @@ struct outcome {
 	bool joined;
 	bool schema_denied; /* a privilege for the state schema is missing */
 	bool complete;      /* the proof was made */
+	bool thorough;      /* and opened every value */
 	uint64_t started, finished; /* seconds since 1970 */
 	double seconds;
 	struct tally_column **tally; /* [target][column] */
@@ -26,6 +27,8 @@ struct outcome {
 
 void outcome_init(struct outcome *ret, const struct job *job);
 void outcome_done(struct outcome *ret, const struct job *job);
+/* Forgets what was counted and found, and how it ended. */
+void outcome_clear(struct outcome *ret, const struct job *job);
 /* Frees the texts of a finding that owns them. */
 void finding_done(struct finding *f);
 /* Copies the finding; its verdict is static text. */

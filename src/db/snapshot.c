@@ -14,11 +14,11 @@ snapshot_take(char id[SNAPSHOT_ID], struct pg *pg, struct err *err)
 		return -1;
 	snprintf(id, SNAPSHOT_ID, "%s", pg_text(r, 0, 0));
 	pg_free(r);
-	return 0;
+	return pg_exec(pg, SNAPSHOT_MARK, err);
 }
 
 /* pg_class is as the snapshot has it; the functions know better. The look
- * locked what it found by name: until the transaction ends, that keeps both its
+ * locked what it found by name: until that lock is let go, it keeps both its
  * file and its name. */
 int
 snapshot_shows(
@@ -37,11 +37,13 @@ snapshot_shows(
 		return -1;
 	*ret = pg_rows(r) > 0 && !pg_is_null(r, 0, 0) && pg_bool(r, 0, 0);
 	pg_free(r);
-	return 0;
+	return pg_exec(pg, "ROLLBACK TO look", err);
 }
 
 int
 snapshot_share(struct pg *pg, const char *id, struct err *err)
 {
-	return pg_begin(pg, PG_SNAPSHOT, id, err);
+	return pg_begin(pg, PG_SNAPSHOT, id, err) < 0
+		       ? -1
+		       : pg_exec(pg, SNAPSHOT_MARK, err);
 }

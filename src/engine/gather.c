@@ -20,6 +20,9 @@ gather_number(void *ctx, const struct number *n)
 
 	if (!leaf || !engine_selects(g->e, leaf))
 		return;
+	if (!strcmp(n->kind, NUMBER_UNFENCED))
+		g->ret->complete = false;
+	g->ret->thorough |= !strcmp(n->kind, NUMBER_THOROUGH);
 	if (!strcmp(n->kind, "pass")) { /* these know columns by number */
 		column = (size_t)strtoul(n->column, NULL, 10) - 1;
 	} else {

@@ -54,13 +54,31 @@ outcome_init(struct outcome *ret, const struct job *job)
 	ret->tally = tally_table_new(job->target, job->targets);
 }
 
-void
-outcome_done(struct outcome *ret, const struct job *job)
+static void
+drop_facts(struct outcome *ret, const struct job *job)
 {
 	tally_table_free(ret->tally, job->target, job->targets);
 	for (size_t i = 0; i < ret->findings; i++)
 		finding_done(&ret->finding[i]);
 	free(ret->finding);
+}
+
+void
+outcome_clear(struct outcome *ret, const struct job *job)
+{
+	drop_facts(ret, job);
+	ret->tally = tally_table_new(job->target, job->targets);
+	ret->finding = NULL;
+	ret->findings = 0;
+	ret->total_findings = 0;
+	ret->complete = ret->thorough = false;
+	ret->note[0] = '\0';
+}
+
+void
+outcome_done(struct outcome *ret, const struct job *job)
+{
+	drop_facts(ret, job);
 	*ret = (struct outcome){0};
 }
 

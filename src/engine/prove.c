@@ -37,6 +37,23 @@ proof_done(struct proof *p)
 	free(p->which);
 }
 
+/* As it is now, or as it was before somebody altered it? A column of another
+ * type is read in another way. */
+static bool
+is_known(const struct engine *e, const struct leaf *now)
+{
+	const struct leaf *known = catalog_find(&e->catalog, now->oid);
+
+	if (!known)
+		return false;
+	for (size_t c = 0; c < now->conf->columns; c++) {
+		if (known->column[c].carrier != now->column[c].carrier ||
+			known->column[c].max_chars != now->column[c].max_chars)
+			return false;
+	}
+	return true;
+}
+
 /* Partitions come and go; a proof is about those there are now. */
 static int
 compare_leaves(struct proof *p, struct worker *w, struct err *err)
@@ -49,7 +66,7 @@ compare_leaves(struct proof *p, struct worker *w, struct err *err)
 		return -1;
 	p->relist = now.leaves != e->catalog.leaves;
 	for (size_t i = 0; i < now.leaves && !p->relist; i++)
-		p->relist = !catalog_find(&e->catalog, now.leaf[i].oid);
+		p->relist = !is_known(e, &now.leaf[i]);
 	catalog_done(&now);
 	return 0;
 }
@@ -90,7 +107,8 @@ begin(struct pg *pg, struct err *err)
 
 	buf_init(&sql, (size_t)1 << 14);
 	pg_add_begin(&sql, pg, PG_SNAPSHOT, NULL);
-	buf_adds(&sql, "SET LOCAL max_parallel_workers_per_gather TO DEFAULT");
+	buf_adds(&sql, "SET LOCAL max_parallel_workers_per_gather TO "
+		       "DEFAULT; " SNAPSHOT_MARK);
 	rc = pg_exec(pg, buf_str(&sql), err);
 	buf_done(&sql);
 	return rc;
@@ -168,6 +186,7 @@ store_findings(int64_t *blocked, const struct proof *p, struct worker *w,
 	return 0;
 }
 
+/* exit: of the run, or -1: it stays open. */
 static int
 finish(const struct proof *p, struct worker *w, int exit, struct err *err)
 {
@@ -179,6 +198,10 @@ finish(const struct proof *p, struct worker *w, int exit, struct err *err)
 		for (size_t c = 0; c < p->which[i]->conf->columns; c++) {
 			all.column = p->which[i]->column[c].name;
 			tally_each(&p->leaf[i].column[c], add_number, &all);
+			if (p->who[0])
+				add_number(&all, NUMBER_UNFENCED, "", 1);
+			if (w->e->o->thorough)
+				add_number(&all, NUMBER_THOROUGH, "", 1);
 		}
 	}
 	rc = state_finish(&w->state, &w->e->selection, all.n, all.count,
@@ -230,12 +253,13 @@ conclude(struct ending *ret, const struct proof *p, struct worker *w,
 		state_hidden(&hidden, &w->state, &w->e->selection, err) < 0)
 		return -1;
 	dirty = blocked > 0 || left > 0 || hidden > 0;
-	if (!dirty && p->who[0]) {
-		ret->end = END_INCONCLUSIVE;
+	if (p->who[0])
 		snprintf(ret->note, sizeof(ret->note),
 			"%s had written before the fence and has not ended",
 			p->who);
-		return pg_exec(w->pg, "COMMIT", err);
+	if (!dirty && p->who[0]) {
+		ret->end = END_INCONCLUSIVE;
+		return finish(p, w, -1, err);
 	}
 	ret->end = dirty ? END_FINDINGS : END_COMPLETE;
 	if (left > 0)

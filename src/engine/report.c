@@ -112,8 +112,9 @@ report_findings(struct buf *b, const struct outcome *outcome)
 	if (outcome->total_findings == 0)
 		return;
 	buf_adds(b, "\n");
-	text_count(b, outcome->total_findings, "value needs attention:\n",
-		"values need attention:\n");
+	text_count(b, outcome->total_findings, "value needs attention",
+		"values need attention");
+	buf_adds(b, n > 0 ? ":\n" : "\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct finding *f = &outcome->finding[i];
 
@@ -133,7 +134,7 @@ report_findings(struct buf *b, const struct outcome *outcome)
 	if (n > 0 && outcome->total_findings > (int64_t)n) {
 		buf_adds(b, "  ... and ");
 		text_grouped(b, outcome->total_findings - (int64_t)n);
-		buf_adds(b, " more: see --output json\n");
+		buf_adds(b, " more: see --output json, and --max-findings\n");
 	}
 }
 

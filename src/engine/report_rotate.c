@@ -32,7 +32,9 @@ add_proof(struct buf *b, const struct outcome *outcome,
 				 ? o->job.ring->key[o->job.ring->primary].id
 				 : "plaintext";
 
-	buf_adds(b, "complete: at ");
+	buf_adds(b, job_is_partial(&o->job)
+			    ? "the selected tables are done: at "
+			    : "complete: at ");
 	report_time(b, outcome->finished);
 	buf_addf(b,
 		" no committed row\n"
@@ -41,6 +43,8 @@ add_proof(struct buf *b, const struct outcome *outcome,
 		"A writer that still seals with an old key, or writes back\n"
 		"a value it read earlier, can create new ones.\n",
 		id);
+	if (job_is_partial(&o->job))
+		buf_adds(b, "The run stays open for the other tables.\n");
 }
 
 static void
@@ -100,6 +104,7 @@ report_rotate_json(struct buf *ret, const struct outcome *outcome,
 	json_object(&j, NULL);
 	report_json_head(&j, "rotate", &o->job, outcome, status);
 	json_bool(&j, "dry_run", o->dry_run);
+	json_bool(&j, "partial", job_is_partial(&o->job));
 	report_json_tables(&j, &o->job, outcome, true);
 	report_json_findings(&j, outcome);
 	json_end(&j, '}');

@@ -216,12 +216,48 @@ out:
 
 /* -- how it ended ---------------------------------------------------------- */
 
+/* How it ended and what was found. In one transaction: that its COMMIT is
+ * answered by COMMIT says that each answer was that to its question. */
 static int
-real_run(
+report_once(
 	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 {
 	int status;
 
+	outcome_clear(ret, &e->o->job);
+	if (pg_begin(s->pg, PG_WRITE, NULL, err) < 0)
+		return -1;
+	status = outcome_status(ret, e, s, err);
+	if (status < 0 || outcome_gather(ret, e, s, err) < 0 ||
+		pg_exec(s->pg, "COMMIT", err) < 0) {
+		pg_rollback(s->pg);
+		return -1;
+	}
+	if (status != ERR_NONE || !e->o->thorough || ret->thorough)
+		return status;
+	ret->complete = false;
+	return outcome_stopped(ret,
+		"another process finished the run, and did not open every "
+		"value");
+}
+
+static int
+report(struct outcome *ret, struct engine *e, struct state *s, struct err *err)
+{
+	int status = report_once(ret, e, s, err);
+
+	for (int attempt = 1; status < 0; attempt++) {
+		if (!tend_again(e, s, attempt, err))
+			return -1;
+		status = report_once(ret, e, s, err);
+	}
+	return status;
+}
+
+static int
+real_run(
+	struct outcome *ret, struct engine *e, struct state *s, struct err *err)
+{
 	if (state_prepare(s, err) < 0) {
 		ret->schema_denied = !strcmp(err->sqlstate, "42501");
 		return -1;
@@ -229,10 +265,7 @@ real_run(
 	if (begin_run(e, s, ret, err) < 0 || generations_work(e, s, err) < 0 ||
 		tend_connection(e, s, err) < 0)
 		return -1;
-	status = outcome_status(ret, e, s, err);
-	if (status >= 0 && outcome_gather(ret, e, s, err) < 0)
-		return -1;
-	return status;
+	return report(ret, e, s, err);
 }
 
 /* -- entry ----------------------------------------------------------------- */
@@ -257,6 +290,7 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 		goto out;
 	set_looking(&e, s.pg);
 	if (generations_load(&e, s.pg, err) < 0 ||
+		job_check_leaves(&o->job, &e.catalog, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0 ||
 		read_clock(&e, &s, err) < 0)

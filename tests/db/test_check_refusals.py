@@ -29,6 +29,7 @@ TABLES = {
         *FOREIGN, f"{TABLE} PARTITION BY RANGE (id)",
         "CREATE FOREIGN TABLE f PARTITION OF t"
         " FOR VALUES FROM (0) TO (9) SERVER nowhere")),
+    "no partition": (2, "relation", (f"{TABLE} PARTITION BY RANGE (id)",)),
     "a sequence": (2, "relation", ("CREATE SEQUENCE t",)),
     "a missing table": (2, "relation", ()),
     "a missing column": (2, "columns", ("CREATE TABLE t (id int)",)),
@@ -372,6 +373,36 @@ class State(Base):
         self.assertEqual(len(hints), 3, hints)
         for hint in hints:
             self.sql(hint)
+        self.bothStart()
+
+    def test_a_schema_of_somebody_else_is_refused(self):
+        self.tool.configure(rotate={"state_schema": "public"},
+                            t={"columns": "secret"})
+        self.bothRefuse(2, "state_schema")
+        self.assertExit(2, self.tool.run("init"))
+        self.assertIsNone(self.value("SELECT to_regclass('public.run')"))
+        self.sql("CREATE SCHEMA empty")
+        self.tool.configure(rotate={"state_schema": "empty"},
+                            t={"columns": "secret"})
+        self.bothStart()
+
+    def test_a_name_that_the_server_keeps_is_refused(self):
+        self.tool.configure(rotate={"state_schema": "pg_mine"},
+                            t={"columns": "secret"})
+        for command in "check", "rotate", "init":
+            self.assertExit(2, self.tool.run(command))
+
+    def test_triggers_that_may_not_be_suppressed_are_refused(self):
+        role = self.role(f"CREATE ON DATABASE {self.database}",
+                         "SELECT, UPDATE ON t")
+        self.tool.configure(rotate={"triggers": "suppress",
+                                    "max_replica_lag": "0s"},
+                            t={"columns": "secret"})
+        checked = self.check()
+        self.assertExit(1, checked)
+        self.assertEqual([r["topic"] for r in self.refusals(checked)],
+                         ["settings"])
+        self.sql(f"GRANT SET ON PARAMETER session_replication_role TO {role}")
         self.bothStart()
 
     def test_another_version_is_refused(self):

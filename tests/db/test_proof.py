@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib import zoo  # noqa: E402
+from lib import oracle, zoo  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
 
@@ -142,6 +142,106 @@ class Frozen(Base):
             self.assertExit(0, run.finish())
 
 
+class Waiting(Base):
+    """What happens while a proof waits for a writer."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill("t", 3)
+        self.fill("u", 3)
+
+    def begin(self, *arguments):
+        """A run that proves, and the writer that it waits for."""
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO t VALUES (-1, NULL)")
+        run = self.start("--wait", "60s", *arguments)
+        self.until_asked("%l.virtualtransaction = ANY%")
+        return run, writer
+
+    def test_a_plain_proof_does_for_no_thorough_run(self):
+        """The label of a value is the primary's, its key is not."""
+        self.sql("UPDATE t SET secret = %s WHERE id = 1",
+                 self.old(1).replace("k2023", "k2025"))
+        self.tool.configure(t={"columns": "secret"})
+        run, writer = self.begin()
+        thorough = self.start("--thorough", "--wait", "60s")
+        self.until(lambda: self.value("SELECT count(DISTINCT os_pid) = 2 FROM"
+                                      " pgrekey.worker"), "it has joined")
+        writer.commit()
+        self.assertExit(0, run.finish())
+        result = thorough.finish()
+        self.assertExit(5, result)
+        self.assertFalse(result.report["complete"])
+        self.assertIn("did not open every value", result.report["note"])
+        result = self.tool.rotate("--thorough")
+        self.assertExit(0, result)
+        self.assertEqual(result.column("secret")["rewritten"], 1)
+
+    def test_a_column_that_became_another_type_is_read_as_that(self):
+        self.sql("UPDATE u SET secret = NULL")
+        self.tool.configure(t={"columns": "secret"},
+                            u={"columns": "secret", "raw": "allow"})
+        run, writer = self.begin()
+        self.sql("ALTER TABLE u ALTER secret TYPE jsonb"
+                 " USING to_jsonb(secret)")
+        self.sql("UPDATE u SET secret = %s WHERE id = 1",
+                 oracle.wrap(self.old(1)))
+        writer.commit()
+        self.assertExit(0, run.finish())
+        self.assertEqual(self.value(
+            "SELECT count(*) FROM u WHERE secret::text LIKE '%%k2023%%'"), 0)
+
+    def test_who_had_written_is_named_beside_findings_too(self):
+        self.sql("UPDATE u SET secret = 'in the clear' WHERE id = 1")
+        self.tool.configure(t={"columns": "secret"}, u={"columns": "secret"})
+        writer = self.connect(autocommit=False)
+        writer.cursor().execute("INSERT INTO t VALUES (-1, NULL)")
+        result = self.tool.rotate("--wait", "0s")
+        self.assertExit(1, result)
+        self.assertFalse(result.report["complete"])
+        self.assertIn(f"pid {writer.info.backend_pid} ", result.report["note"])
+        self.sql("UPDATE u SET secret = NULL WHERE id = 1")
+        result = self.tool.rotate("--wait", "0s")
+        self.assertExit(6, result)
+        self.assertEqual(result.column("secret", "t")["scanned"], 3)
+        writer.rollback()
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertTrue(result.report["complete"])
+
+
+class Locks(Base):
+    def test_a_table_that_was_looked_at_is_let_go(self):
+        """Else a migration of two tables would be killed in a deadlock with
+        the proof."""
+        for table in "ab":
+            self.fill(table, 1)
+        slow = "(SELECT true FROM pg_sleep(1.5 + 0 * t.id))"
+        self.tool.configure(a={"columns": "secret", "where": slow},
+                            b={"columns": "secret"})
+        for command in "rotate", "verify":
+            with self.subTest(command):
+                run = self.tool.start(command)
+                self.addCleanup(lambda run=run: run.running() and run.kill())
+                self.until(lambda: self.value(
+                    "SELECT count(*) > 0 FROM pg_locks AS l JOIN"
+                    " pg_stat_activity AS s USING (pid) WHERE l.relation ="
+                    " 'a'::regclass AND s.wait_event = 'PgSleep' AND"
+                    " s.backend_xmin IS NOT NULL AND (query LIKE"
+                    " 'SELECT pg_catalog.count%%' OR query LIKE 'COPY%%')"),
+                    "a is looked at")
+                migration = self.connect(autocommit=False).cursor()
+                migration.execute("ALTER TABLE b ADD COLUMN x int")
+                self.until(lambda: self.value(
+                    "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+                    " AND relation = 'b'::regclass"), "b is waited for")
+                # Who waits for b has looked for a deadlock, and found none.
+                time.sleep(1.2)
+                migration.execute("ALTER TABLE a ADD COLUMN y int")
+                migration.connection.rollback()
+                self.assertExit(0, run.finish())
+
+
 class Long(Base):
     """A proof that would take minutes, and stops at once."""
 
@@ -170,19 +270,23 @@ class Long(Base):
         self.assertStopped(run, began)
 
     def stopped_while_it_looks(self, query, *options):
-        """Nothing was begun that would be worth its end."""
-        run = self.start(*options)
-        self.until_asked(query)
-        began = time.monotonic()
-        run.send(signal.SIGTERM)
-        result = self.assertStopped(run, began, soon=4)
-        self.assertIn("stopped", result.out)
-        self.assertNotIn("does not answer", result.err)
+        """Nothing was begun that would be worth its end: by one signal, and
+        when its time is up."""
+        for limit in (), ("--max-runtime", "1s"):
+            with self.subTest(limit):
+                run = self.start(*options, *limit)
+                self.until_asked(query)
+                began = time.monotonic()
+                if not limit:
+                    run.send(signal.SIGTERM)
+                result = self.assertStopped(run, began, soon=4)
+                self.assertIn("stopped", result.out)
+                self.assertNotIn("does not answer", result.err)
 
-    def test_one_signal_is_enough_for_a_dry_run(self):
+    def test_a_dry_run_stops_at_once(self):
         self.stopped_while_it_looks("%pg_sleep%", "--dry-run")
 
-    def test_one_signal_is_enough_before_the_first_write(self):
+    def test_before_the_first_write_it_stops_at_once(self):
         self.sql("UPDATE t SET secret = %s", self.old(1))
         self.stopped_while_it_looks("SELECT 1 FROM (%pg_sleep%")
 

@@ -278,6 +278,32 @@ class DryRun(Base):
         self.assertExit(1, self.tool.rotate("--dry-run"))
         self.assertUntouched(before, self.look())
 
+    def test_it_tries_each_column_of_a_row(self):
+        self.sql("CREATE TABLE two (id int PRIMARY KEY, a text,"
+                 " b text CHECK (b NOT LIKE '%%k2025%%'))")
+        self.sql("INSERT INTO two VALUES (1, %s, %s)", *[
+            self.ring.seal(zoo.plain(name), "k2023") for name in "ab"])
+        self.tool.configure(two={"columns": "a, b"})
+        result = self.tool.rotate("--dry-run")
+        self.assertExit(1, result)
+        self.assertIn("23514", result.report["note"])
+
+    def test_it_notices_that_nothing_was_written(self):
+        self.fill(20)
+        self.sql("CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql"
+                 " AS 'BEGIN RETURN NULL; END'")
+        self.sql("CREATE TRIGGER never BEFORE UPDATE ON creds FOR EACH ROW"
+                 " WHEN (OLD.id = 7) EXECUTE FUNCTION never()")
+        result = self.tool.rotate("--dry-run")
+        self.assertExit(1, result)
+        self.assertIn("suppresses the update", result.report["note"])
+
+    def test_rows_that_somebody_holds_tell_it_nothing(self):
+        self.fill(20)
+        holder = self.connect(autocommit=False)
+        holder.cursor().execute("SELECT FROM creds FOR UPDATE")
+        self.assertExit(0, self.tool.rotate("--dry-run"))
+
     def test_a_dry_run_does_not_disturb_a_run_that_was_stopped(self):
         self.fill(200)
         self.sql("CREATE TABLE other (id int, secret text)")
@@ -304,6 +330,10 @@ class Selection(Base):
         result = self.tool.rotate("--only", "creds")
         self.assertExit(0, result)
         self.assertEqual({label for label, _ in result.columns()}, {"creds"})
+        self.assertTrue(result.report["partial"])
+        said = self.tool.run("rotate", "--only", "creds").out
+        self.assertNotIn("complete", said)
+        self.assertIn("stays open", said)
         self.assertRight(creds, self.look())
         self.assertUntouched(other, self.snapshot("other", "secret"))
 

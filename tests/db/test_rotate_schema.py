@@ -82,10 +82,13 @@ class Leaves(Base):
         result = self.rotates("t", "secret")
         self.assertEqual(result.column("secret")["scanned"], 30)
 
-    def test_a_table_without_partitions_is_clean(self):
+    def test_a_table_without_partitions_is_never_clean(self):
+        """Not even the column's name was looked at."""
         self.sql("CREATE TABLE t (id int, secret text) PARTITION BY RANGE(id)")
-        self.tool.configure(t={"columns": "secret"})
-        self.assertExit(0, self.tool.rotate())
+        self.tool.configure(t={"columns": "no_such"})
+        for how in (), ("--dry-run",):
+            self.assertExit(2, self.tool.rotate(*how))
+        self.assertExit(2, self.tool.verify())
 
     def test_one_leaf_alone_may_be_configured(self):
         self.sql("CREATE TABLE t (id int, secret text) PARTITION BY RANGE(id)")

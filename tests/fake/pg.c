@@ -97,11 +97,23 @@ pg_add_begin(struct buf *sql, const struct pg *pg, enum pg_mode mode,
 	buf_adds(sql, "BEGIN; ");
 }
 
+int
+pg_begin(
+	struct pg *pg, enum pg_mode mode, const char *snapshot, struct err *err)
+{
+	(void)mode, (void)snapshot;
+	return pg_exec(pg, "BEGIN", err);
+}
+
 /* The engine itself says no more than BEGIN and COMMIT. */
 int
 pg_exec(struct pg *pg, const char *sql, struct err *err)
 {
-	if (fake_enter(pg, "pg_exec", err) < 0)
+	const char *call = !strncmp(sql, "BEGIN", 5) ? "begin"
+			   : !strcmp(sql, "COMMIT")  ? "commit"
+						     : "pg_exec";
+
+	if (fake_enter(pg, call, err) < 0)
 		return -1;
 	if (!strncmp(sql, "BEGIN", 5)) {
 		if (pg->transaction)

@@ -54,14 +54,15 @@ class Line(Torture):
 
     def commits(self, *more):
         """The messages around each COMMIT: the Sync that makes the server
-        look at it, its word that it has committed, that it is ready."""
+        look at it, its word that it has committed, that it is ready. The last
+        one is a simple query, with no Sync behind it."""
         kinds = self.clean_run().kinds
         return [(direction, kinds[direction].index(wanted, at) + 1)
                 for direction, wanted in (
                     *more, (TO_SERVER, b"S"), (TO_CLIENT, b"COMMIT"),
                     (TO_CLIENT, b"Z"))
                 for at, kind in enumerate(kinds[direction])
-                if kind == b"COMMIT"]
+                if kind == b"COMMIT" and wanted in kinds[direction][at:]]
 
     def suffer(self, fault, patience=60, **more):
         """A run with that fault, and another one over a good line; returns

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from line import Line  # noqa: E402
 from torture import Scene, pick, spread  # noqa: E402
 from lib import oracle  # noqa: E402
-from wire import TO_SERVER, Fault  # noqa: E402
+from wire import MOMENT, TO_SERVER, Fault  # noqa: E402
 
 
 def setUpModule():
@@ -22,10 +22,13 @@ class Twice(Line):
 
     BOUND = 60  # seconds to end in
 
-    def hear_twice(self, direction, number, run):
+    def hear_twice(self, direction, number, run, later=None):
         """How run ends when this message comes twice, without a crash or
-        staying for ever."""
-        fault = Fault("twice", direction, number)
+        staying for ever. An answer to what comes later is behind the one that
+        is waited for, and found only by the next one."""
+        if later is None:
+            later = number % 2
+        fault = Fault("twice", direction, number, echo=later * MOMENT)
         with self.proxy(fault) as proxy:
             result = run(patience=self.BOUND)
         self.hazard("twice", len(proxy.doubled))
@@ -33,16 +36,21 @@ class Twice(Line):
         self.assertIn(result.status, (0, 1, 4, 6, 70), (fault, result))
         return result
 
-    def hear_all_twice(self, run, begin=lambda: None):
-        """How run ends, which is not clean, for many of its messages; each
-        time behind begin()."""
+    def some(self, proxy):
+        """Many of a run's messages, of both directions."""
+        for direction, most in proxy.count.items():
+            yield direction, spread(most, pick(25, most, most))
+
+    def hear_all_twice(self, run, begin=lambda: None, which=None, later=None):
+        """How run ends, which is not clean, for the messages which() of it;
+        each time behind begin()."""
         begin()
         with self.proxy() as proxy:
             self.assertExit(1, run())
-        for direction, most in proxy.count.items():
-            for number in spread(most, pick(25, most, most)):
+        for direction, numbers in (which or self.some)(proxy):
+            for number in numbers:
                 begin()
-                result = self.hear_twice(direction, number, run)
+                result = self.hear_twice(direction, number, run, later)
                 self.assertNotEqual(result.status, 0, (direction, number))
                 yield result
 
@@ -69,7 +77,7 @@ class Twice(Line):
             self.bear(*commits[i - 1])
         self.assertHazards(twice=pick(10, 25, 25))
 
-    def test_an_echo_never_makes_a_run_clean_that_is_not(self):
+    def rotate_what_is_not_clean(self, *how):
         stranger = oracle.Ring.fresh("stranger", primary="stranger")
         self.sql("UPDATE origin SET secret = %s WHERE id = 1",
                  stranger.seal(b"whatever", "stranger"))
@@ -78,10 +86,24 @@ class Twice(Line):
             self.until_alone()
             self.start_anew()
 
-        for result in self.hear_all_twice(self.tool.rotate, begin):
+        for result in self.hear_all_twice(self.tool.rotate, begin, *how):
             if result.status == 1:
                 self.assertEqual(len(result.findings), 1, result)
+
+    def test_an_echo_never_makes_a_run_clean_that_is_not(self):
+        self.rotate_what_is_not_clean()
         self.assertHazards(twice=pick(40, 1000, 1000), **{"exit 1": 1})
+
+    def test_an_echo_in_its_last_words_makes_no_run_clean(self):
+        """What main asks when no worker is left."""
+        def last_words(proxy):
+            asked = proxy.kinds[TO_SERVER]
+            # The worker's farewell, not main's own.
+            left = asked.index(b"X") + 1
+            yield TO_SERVER, range(left + 1, len(asked) + 1)
+
+        self.rotate_what_is_not_clean(last_words, True)
+        self.assertHazards(twice=15)
 
     def test_verify_counts_each_row_once_or_gives_up(self):
         clean = self.tool.verify().column("secret")

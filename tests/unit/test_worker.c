@@ -63,19 +63,25 @@ may_be_a_rows(enum fake_failure failure, const struct fake_facts *f)
 	       fired_at(f, "rows_wait");
 }
 
-/* The run is being opened, and nothing of it is written yet. */
+/* What main tries again: to open a run, and to read how it ended. */
 static bool
-opens(enum fake_failure failure, const struct fake_facts *f)
+is_repeated(enum fake_failure failure, const struct fake_facts *f)
 {
-	return failure != FAKE_DIVISION && failure != FAKE_FULL &&
-	       (fired_at(f, "state_open_run") ||
-		       fired_at(f, "state_run_start") ||
-		       fired_at(f, "state_settle") ||
-		       fired_at(f, "pressure_begin"));
+	static const char *const calls[] = {"state_open_run", "state_run_start",
+		"state_settle", "pressure_begin", "begin", "state_run_end",
+		"state_numbers", "state_findings", "state_hidden", "commit"};
+
+	if (failure == FAKE_DIVISION || failure == FAKE_FULL)
+		return false;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (fired_at(f, calls[i]))
+			return true;
+	}
+	return false;
 }
 
-/* Before a run is opened and after the workers there is nobody who would try
- * again, but the trial write learns nothing from a row in use. */
+/* Before a run is opened there is nobody who would try again, but the trial
+ * write learns nothing from a row in use. */
 static int
 expected_status(enum fake_failure failure, const struct fake_facts *f)
 {
@@ -92,7 +98,7 @@ expected_status(enum fake_failure failure, const struct fake_facts *f)
 		return ERR_NONE;
 	if (failures[failure].nature == PERMANENT)
 		return may_be_a_rows(failure, f) ? ERR_NONE : -1;
-	if (f->by_worker || opens(failure, f))
+	if (f->by_worker || is_repeated(failure, f))
 		return ERR_NONE;
 	return fired_at(f, "rows_wait") && !is_of_server(failure) ? ERR_NONE
 								  : -1;

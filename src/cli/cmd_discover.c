@@ -57,7 +57,8 @@ const struct command cmd_discover = {
 	.needs = MAY_KEYS,
 	.summary = "find encrypted columns that are not configured",
 	.details = "Looks at every column of the database that could hold an "
-		   "encrypted value, changes nothing, and prints the sections "
+		   "encrypted value (text, varchar, char, citext, json, "
+		   "jsonb, bytea), changes nothing, and prints the sections "
 		   "that the configuration lacks, ready to paste. Exit status "
 		   "0 means that there are none, 1 that there are, or that a "
 		   "table could not be read. Keys are not needed.",

@@ -220,7 +220,8 @@ const struct option option_table[] = {
 		FIELD(config, state_schema),
 		.preset = "pgrekey",
 		.argument = "NAME",
-		.help = "schema that holds the progress of runs"},
+		.help = "schema that holds the progress of runs, and nothing "
+			"else"},
 	NUMBER("rotate", "max_findings", "rotate verify", OPTION_UINT,
 		max_findings, "1000", 0, 1000000, "N",
 		"findings listed by row; all are counted", NULL),

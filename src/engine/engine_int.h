@@ -98,8 +98,8 @@ struct worker {
 	int64_t full_since_ms;
 	bool told_full; /* since a chunk was last done */
 	bool told_locked;
-	int hopeless;   /* rows that failed on what ends a run, in a row */
-	bool walks;     /* a leaf, and it is to blame for what fails */
+	int hopeless; /* rows that failed on what ends a run, in a row */
+	bool walks;   /* a leaf, and it is to blame for what fails */
 
 	/* the leaf that is being walked */
 	struct rows *rows;

@@ -376,6 +376,40 @@ MUTANTS = {
         "src/engine/tend.c",
         "\tif (attempt >= ATTEMPTS || ", "\tif (attempt >= 1 || ",
         "db/test_rotate_state.py", "is_made_anew"),
+    "a superseded run keeps its epoch": (
+        "src/db/run.c",
+        "SET epoch = epoch + 1", "SET epoch = epoch",
+        "db/test_pooler.py", "thaws_behind"),
+    "how a run ended is believed without a COMMIT": (
+        "src/engine/rotate.c",
+        'pg_exec(s->pg, "COMMIT", err) < 0) {',
+        "(pg_rollback(s->pg), false)) {",
+        "torture/test_echo.py", "last_words"),
+    "a leaf that was looked at stays locked": (
+        "src/db/snapshot.c",
+        '"ROLLBACK TO look"', '"SELECT 1"',
+        "db/test_proof.py", "is_let_go"),
+    "any proof is taken for a thorough one": (
+        "src/engine/gather.c",
+        "g->ret->thorough |= !strcmp(n->kind, NUMBER_THOROUGH);",
+        "g->ret->thorough = true;",
+        "db/test_proof.py", "plain_proof"),
+    "the trial write believes what it sent": (
+        "src/engine/preflight.c",
+        "if (!t->batch.took[i] &&", "if (i == SIZE_MAX &&",
+        "db/test_rotate.py", "nothing_was_written"),
+    "a worker waits for the one it was": (
+        "src/db/register.c",
+        "if (s->worker && stop_proving", "if (s->worker < 0 && stop_proving",
+        "torture/test_silence.py", "the_one_it_was"),
+    "nobody looks at the clock": (
+        "src/engine/stop.c",
+        "\t\tlook_at_clock(s, began_ms);\n", "\t\t(void)look_at_clock;\n",
+        "db/test_proof.py", "before_the_first_write"),
+    "a column's new type is not looked at": (
+        "src/engine/prove.c",
+        "known->column[c].carrier != now->column[c].carrier", "false",
+        "db/test_proof.py", "became_another_type"),
 }
 
 # What a mutant needs besides: more places to break.

@@ -269,6 +269,19 @@ class TooShort(Base):
         self.assertExit(0, self.tool.rotate())
         self.assertRight(before, self.snapshot("t", "secret"))
 
+    def test_a_finished_table_is_read_once(self):
+        self.sql("CREATE TABLE t (id int, secret varchar(900))")
+        self.fill("t", 100)
+        self.tool.configure(t={"columns": "secret"})
+        self.assertExit(0, self.tool.rotate())
+        scans = ("SELECT seq_scan FROM pg_stat_user_tables"
+                 " WHERE relname = 't'")
+        self.until_alone()
+        before = self.value(scans)
+        self.assertExit(0, self.tool.rotate())
+        self.until_alone()
+        self.assertEqual(self.value(scans), before + 1)
+
     def test_what_is_short_by_one_character_is_known_for_each_spelling(self):
         """A value fits exactly and is rotated, or nothing is written."""
         token = self.ring.token(bytes(31), "k2023", zoo.THEN).decode()

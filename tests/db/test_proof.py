@@ -221,7 +221,7 @@ class Locks(Base):
                             b={"columns": "secret"})
         for command in "rotate", "verify":
             with self.subTest(command):
-                run = self.tool.start(command)
+                run = self.tool.start(command, "--workers", "1")
                 self.addCleanup(lambda run=run: run.running() and run.kill())
                 self.until(lambda: self.value(
                     "SELECT count(*) > 0 FROM pg_locks AS l JOIN"

@@ -345,7 +345,7 @@ state_check_room(struct state *s, struct err *err)
 	pg_arg_text(&args, s->schema);
 	if (state_query(&r, s,
 		    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE"
-		    " c.relnamespace = pg_catalog.to_regnamespace($1)) AND"
+		    " c.relnamespace = pg_catalog.to_regnamespace($1)::oid) AND"
 		    " pg_catalog.to_regclass($1 || '.version') IS NULL",
 		    &args, err) < 0)
 		return -1;

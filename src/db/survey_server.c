@@ -6,10 +6,11 @@
 /* reset_val: what the session of a rotation would begin with. */
 static const char settings_sql[] =
 	"SELECT pg_catalog.current_setting('server_version'),"
-	" s.v ->> 'autovacuum', s.v ->> 'synchronous_standby_names',"
-	" s.v ->> 'session_replication_role',"
-	" coalesce(s.v ->> 'vacuum_defer_cleanup_age', '0'),"
-	" s.v ->> 'deadlock_timeout', s.v ->> 'track_counts' FROM"
+	" s.v ->> 'autovacuum'::text, s.v ->> "
+	"'synchronous_standby_names'::text,"
+	" s.v ->> 'session_replication_role'::text,"
+	" coalesce(s.v ->> 'vacuum_defer_cleanup_age'::text, '0'),"
+	" s.v ->> 'deadlock_timeout'::text, s.v ->> 'track_counts'::text FROM"
 	" (SELECT pg_catalog.jsonb_object_agg(name, reset_val) AS v"
 	"  FROM pg_catalog.pg_settings) AS s";
 

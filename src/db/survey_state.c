@@ -21,7 +21,7 @@ static const char tables_sql[] =
 	"SELECT c.relname, pg_catalog.string_agg(p.what, ', ' ORDER BY p.no)"
 	" FROM pg_catalog.pg_class c CROSS JOIN (VALUES (1, 'SELECT'),"
 	" (2, 'INSERT'), (3, 'UPDATE'), (4, 'DELETE')) AS p(no, what)"
-	" WHERE c.relnamespace = pg_catalog.to_regnamespace($1)"
+	" WHERE c.relnamespace = pg_catalog.to_regnamespace($1)::oid"
 	" AND c.relkind = 'r' AND (c.relname <> 'version' OR p.no = 1)"
 	" AND NOT pg_catalog.has_table_privilege(c.oid, p.what)"
 	" GROUP BY c.relname ORDER BY c.relname";
@@ -94,7 +94,9 @@ check_schema(const struct remarks *to, struct state *s,
 
 	*usable = pg_bool(r, 0, 2);
 	if (!*usable) {
-		if (state_check_room(s, err) < 0)
+		/* Whoever may not enter it sees no more than that it is there.
+		 */
+		if (pg_bool(r, 0, 4) && state_check_room(s, err) < 0)
 			return err->code == ERR_USAGE
 				       ? remark_refuse(to, &about, err)
 				       : -1;

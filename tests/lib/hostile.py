@@ -12,7 +12,7 @@ import re
 # A domain is a type of its own, which a column may have.
 DOMAIN = "strange"
 TYPES = (DOMAIN, "bool", '"char"', "name", "int2", "int4", "int8", "numeric", "float4",
-         "float8", "oid", "regclass", "xid", "xid8", "pg_lsn", "tid", "text",
+         "float8", "oid", "regclass", "regnamespace", "xid", "xid8", "pg_lsn", "tid", "text",
          "timestamptz", "interval", "json", "jsonb", "text[]", "name[]",
          "int2[]", "int4[]", "int8[]", "oid[]")
 ANSWERS = ("=", "<>", "<", "<=", ">", ">=", "~", "~*", "~~", "!~~", "@>")

@@ -143,7 +143,7 @@ struct pass_options {
 enum step {
 	STEP_CLAIM,    /* chunks were planned */
 	STEP_WAIT,     /* others still work, or a pause before a pass */
-	STEP_LOCKED,   /* somebody has locked a table that is to be planned */
+	STEP_LOCKED,   /* what is left is in tables that somebody has locked */
 	STEP_PROVE,    /* nothing left to do: this worker is to prove it */
 	STEP_STUCK,    /* only rows locked by others remain, for too long */
 	STEP_PAUSED,   /* somebody wants the run to pause */

@@ -13,7 +13,8 @@ static const char claim_sql[] =
 	" LEFT JOIN @.worker AS w ON w.id = c.worker_id"
 	" WHERE c.run_id = $1 AND EXISTS (SELECT FROM @.run AS r"
 	"  WHERE r.id = $1 AND r.state = 'open' AND NOT " PAUSED ")"
-	" AND c.leaf = ANY ($3) AND (c.state = 'todo' OR"
+	" AND c.leaf = ANY ($3) AND NOT c.leaf = ANY (" LOCKED_TABLES ")"
+	" AND (c.state = 'todo' OR"
 	" c.state = 'running' AND (c.worker_id = $2 OR"
 	" NOT " LEASE_HOLDS " OR w.id = c.worker_id AND NOT " WORKER_ALIVE
 	")) ORDER BY c.leaf, c.no LIMIT 1 FOR UPDATE OF c SKIP LOCKED) "

@@ -96,6 +96,7 @@ static const char plan_sql[] =
 	" blocks = coalesce(pg_catalog.pg_relation_size(l.leaf::oid), 0)"
 	"  / $3"
 	" WHERE l.run_id = $1 AND l.leaf = ANY ($2) AND l.state = 'dirty'"
+	" AND NOT l.leaf = ANY (" LOCKED_TABLES ")"
 	" AND (l.not_before IS NULL OR NOT " PAUSE_HOLDS ")"
 	" RETURNING l.leaf, l.pass, l.blocks, greatest("
 	"  coalesce(pg_catalog.pg_table_size(l.leaf::oid), 0), 1) AS bytes,"
@@ -123,15 +124,21 @@ static const char plan_sql[] =
 	" 0, (c.blocks + c.size - 1) / c.size - 1) AS g";
 
 static const char look_sql[] =
-	"SELECT (SELECT pg_catalog.count(*) FROM @.chunk AS c WHERE c.run_id = "
-	"$1 AND"
-	" c.leaf = ANY ($2) AND c.state <> 'done'),"
+	"WITH locked AS MATERIALIZED (SELECT " LOCKED_TABLES
+	" AS leaf), open AS"
+	" (SELECT c.leaf = ANY (k.leaf) AS locked FROM @.chunk AS c, locked AS"
+	" k WHERE c.run_id = $1 AND c.leaf = ANY ($2) AND c.state <> 'done') "
+	"SELECT (SELECT pg_catalog.count(*) FROM open WHERE NOT locked),"
 	" pg_catalog.count(*) FILTER (WHERE l.state = 'walking'),"
 	" pg_catalog.count(*) FILTER (WHERE l.state = 'dirty'),"
 	" coalesce(pg_catalog.bool_or(l.state = 'dirty' AND l.stuck_since <"
 	"  pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs =>"
-	"  $3)), false)"
-	" FROM @.leaf AS l WHERE l.run_id = $1 AND l.leaf = ANY ($2)";
+	"  $3)), false),"
+	" EXISTS (SELECT FROM open WHERE locked) OR coalesce("
+	"  pg_catalog.bool_or(l.state = 'dirty' AND l.leaf = ANY (k.leaf)),"
+	"  false)"
+	" FROM @.leaf AS l, locked AS k WHERE l.run_id = $1 AND l.leaf = ANY "
+	"($2)";
 
 #define WAS_HEARD_OF \
 	HOLDS("w.seen_at + pg_catalog.make_interval(secs => $3)", LEASE_SECONDS)
@@ -181,8 +188,9 @@ fold(struct state *s, struct buf *array, const struct pass_options *o,
 	return state_exec(s, fold_sql, &args, err);
 }
 
-/* Their sizes are behind the lock of a VACUUM FULL or an ALTER TABLE, while we
- * have that of the run, for which others wait, and pgrekey pause. */
+/* Sizes are behind the lock of the table, and we have that of the run, for
+ * which others wait, and pgrekey pause. Locked tables are left out; this is for
+ * one that is locked at this moment. */
 #define PLAN_SOON "SET LOCAL lock_timeout = '1s'"
 
 static int
@@ -217,6 +225,8 @@ look(enum step *ret, struct state *s, struct buf *array,
 		return -1;
 	if (pg_int(r, 0, 0) > 0)
 		*ret = STEP_WAIT; /* somebody else's chunks */
+	else if (pg_bool(r, 0, 4))
+		*ret = STEP_LOCKED;
 	else if (pg_int(r, 0, 1) > 0)
 		*ret = STEP_CLAIM; /* empty leaves: close them next time */
 	else if (pg_bool(r, 0, 3))
@@ -256,7 +266,8 @@ count_todo(int64_t *ret, struct state *s, struct buf *array, struct err *err)
 	return state_query_int(ret, s,
 		"SELECT pg_catalog.count(*) FROM @.chunk WHERE"
 		" run_id = $1 AND"
-		" leaf = ANY ($2) AND state = 'todo'",
+		" leaf = ANY ($2) AND NOT leaf = ANY (" LOCKED_TABLES ")"
+		" AND state = 'todo'",
 		&args, err);
 }
 
@@ -293,10 +304,6 @@ state_next(enum step *ret, struct state *s, const struct selection *sel,
 out:
 	if (rc < 0)
 		pg_rollback(s->pg);
-	if (rc < 0 && !strcmp(err->sqlstate, "55P03")) {
-		*ret = STEP_LOCKED;
-		rc = 0;
-	}
 	buf_done(&array);
 	return rc;
 }

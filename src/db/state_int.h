@@ -67,6 +67,14 @@ int state_check_runs(const struct remarks *to, struct state *s,
 	"|| pg_catalog.to_char(r.paused_at AT TIME ZONE 'UTC',"               \
 	" 'YYYY-MM-DD HH24:MI:SS') || ' UTC' ELSE '' END"
 
+/* SQL: the tables that somebody has locked against everybody, or is about to.
+ */
+#define LOCKED_TABLES                                                       \
+	"ARRAY(SELECT k.relation::bigint FROM pg_catalog.pg_locks AS k"     \
+	" WHERE k.locktype = 'relation' AND k.mode = 'AccessExclusiveLock'" \
+	" AND k.database = (SELECT d.oid FROM pg_catalog.pg_database AS d"  \
+	" WHERE d.datname = pg_catalog.current_database()))"
+
 /* SQL, part of a WITH: worker $2 shows now and then that it lives. */
 #define SIGN_OF_LIFE                                                \
 	"alive AS (UPDATE @.worker AS w SET"                        \

@@ -96,8 +96,8 @@ struct worker {
 	struct job_attempts losses; /* the same for lost connections */
 	int full; /* the same for a full disk, which takes its time */
 	int64_t full_since_ms;
-	bool told_full; /* since a chunk was last done */
-	bool told_locked;
+	bool told_full;          /* since a chunk was last done */
+	int64_t locked_since_ms; /* 0: no table is waited for */
 	int hopeless; /* rows that failed on what ends a run, in a row */
 	bool walks;   /* a leaf, and it is to blame for what fails */
 

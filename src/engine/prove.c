@@ -98,7 +98,9 @@ inspect_all(struct proof *p, struct worker *w, struct err *err)
 	return 0;
 }
 
-/* Parallel plans are as good as any here; the setting is the server's own. */
+/* Parallel plans are as good as any here; the setting is the server's own. For
+ * a locked table the proof waits as long as it takes: it holds no other, and
+ * what it has read would be lost. */
 static int
 begin(struct pg *pg, struct err *err)
 {
@@ -108,7 +110,7 @@ begin(struct pg *pg, struct err *err)
 	buf_init(&sql, (size_t)1 << 14);
 	pg_add_begin(&sql, pg, PG_SNAPSHOT, NULL);
 	buf_adds(&sql, "SET LOCAL max_parallel_workers_per_gather TO "
-		       "DEFAULT; " SNAPSHOT_MARK);
+		       "DEFAULT; SET LOCAL lock_timeout = 0; " SNAPSHOT_MARK);
 	rc = pg_exec(pg, buf_str(&sql), err);
 	buf_done(&sql);
 	return rc;

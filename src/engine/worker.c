@@ -12,6 +12,8 @@
 
 #define HOLD_MAX ((size_t)16 << 20)
 #define NAP_MS 200
+/* There are other tables to go on with. */
+#define TABLE_LOCK_MS 10000
 #define PAUSE_NAP_MS 1000
 #define RENEW_MS (1000 * LEASE_SECONDS / 6)
 
@@ -101,9 +103,12 @@ end_life(struct worker *w)
 static int
 connect_worker(struct worker *w, struct err *err)
 {
+	struct pg_options o = w->e->o->job.connection;
 	struct pg *pg;
 
-	if (pg_open(&pg, &w->e->o->job.connection, err) < 0)
+	if (o.lock_timeout_ms == 0 || o.lock_timeout_ms > TABLE_LOCK_MS)
+		o.lock_timeout_ms = TABLE_LOCK_MS;
+	if (pg_open(&pg, &o, err) < 0)
 		return -1;
 	pthread_mutex_lock(&w->mutex);
 	w->pg = pg;
@@ -137,6 +142,28 @@ prove_in_time(struct worker *w, struct err *err)
 	return rc;
 }
 
+/* As long as for rows that somebody holds. */
+static int
+wait_for_table(struct worker *w, struct err *err)
+{
+	char note[512] = "a table stays locked by ";
+	int64_t now = clock_ms();
+	bool first = w->locked_since_ms == 0, over;
+
+	if (first)
+		w->locked_since_ms = now;
+	over = now - w->locked_since_ms >= w->e->pass.finish_wait_s * 1000;
+	if ((first || over) && state_lockers(&w->state, &w->e->selection,
+				       note + strlen(note), err) < 0)
+		return -1;
+	if (over)
+		engine_end(w->e, END_STUCK, NULL, note);
+	else if (first)
+		log_warning("waiting: %s", note);
+	stop_sleep(&w->e->stop, NAP_MS);
+	return 0;
+}
+
 /* Nothing to claim: close the pass, plan the next one, or prove. */
 static int
 next_step(bool *waited, struct worker *w, struct err *err)
@@ -156,13 +183,8 @@ next_step(bool *waited, struct worker *w, struct err *err)
 	case STEP_CLAIM:
 		break;
 	case STEP_LOCKED:
-		if (!w->told_locked)
-			log_info("somebody has locked a table: its next pass "
-				 "waits");
-		w->told_locked = true;
 		*waited = true;
-		stop_sleep(&w->e->stop, NAP_MS);
-		break;
+		return wait_for_table(w, err);
 	case STEP_WAIT:
 		*waited = true;
 		stop_sleep(&w->e->stop, NAP_MS);
@@ -223,6 +245,7 @@ turn(bool *waited, struct worker *w, struct err *err)
 		return -1;
 	FAIL_POINT(chunk_claimed);
 	w->walks = found;
+	w->locked_since_ms = found ? 0 : w->locked_since_ms;
 	rc = found ? walk_chunk(w, err) : next_step(waited, w, err);
 	w->walks = rc < 0 && found;
 	if (rc < 0 || !w->state.paused)

@@ -526,6 +526,7 @@ class Locked(Base):
         return self.start()
 
     def lock(self):
+        """All of it, b being worked on or not."""
         locker = self.connect(autocommit=False)
         locker.cursor().execute("LOCK TABLE b")
         return locker
@@ -539,26 +540,46 @@ class Locked(Base):
             and self.value("SELECT count(*) > 0 FROM pgrekey.leaf"
                            " WHERE stuck_since IS NOT NULL"),
             "another pass waits for the row")
-        holder.rollback()
-        locker = self.lock()
-        self.until(lambda: "somebody has locked a table" in run.said(),
+        # It has the row; it gets the table.
+        holder.cursor().execute("LOCK TABLE b")
+        pid = holder.info.backend_pid
+        self.until(lambda: f"a table stays locked by pid {pid} " in run.said(),
                    "it says so")
+        self.assertEqual(self.done("a"), 3000)
         began = time.monotonic()
         self.assertExit(0, self.tool.run("pause"))
         self.assertLess(time.monotonic() - began, 3)
         self.assertExit(0, self.tool.run("resume"))
+        holder.rollback()
+        self.assertExit(0, run.finish())
+
+    def done(self, table):
+        return self.value(f"SELECT count(*) FROM {table} WHERE secret LIKE"
+                          " 'enc:fernet:k2025:%%'")
+
+    def test_the_other_tables_are_rotated_meanwhile(self):
+        self.sql("CREATE TABLE c AS TABLE a")
+        self.tool.configure(rotate={"workers": 2, "max_rows_per_second": 1500},
+                            a={"columns": "secret"}, b={"columns": "secret"},
+                            c={"columns": "secret"})
+        run = self.start()
+        self.until(lambda: self.value(
+            "SELECT to_regclass('pgrekey.chunk') IS NOT NULL")
+            and self.done("a") > 0, "it writes")
+        locker = self.lock()
+        self.until(lambda: self.done("a") == self.done("c") == 3000,
+                   "all but the locked one", 60)
         locker.rollback()
         self.assertExit(0, run.finish())
 
     def test_the_server_is_not_taken_for_dead(self):
-        run = self.begin(answer_timeout="2s")
+        run = self.begin(answer_timeout="4s")
         self.until(lambda: self.value(
             "SELECT to_regclass('pgrekey.chunk') IS NOT NULL")
-            and self.value("SELECT count(*) > 0 FROM a WHERE secret LIKE"
-                           " 'enc:fernet:k2025:%%'"), "it writes")
+            and self.done("a") > 0, "it writes")
         locker = self.lock()
         sessions = []
-        for _ in range(80):
+        for _ in range(120):
             sessions.append(self.value(
                 "SELECT count(*) FROM pg_stat_activity WHERE"
                 " application_name = 'pgrekey'"))

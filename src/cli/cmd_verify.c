@@ -141,6 +141,15 @@ discover(struct discover_outcome *ret, struct verify_outcome *outcome,
 	return found == ERR_STOPPED ? found : status;
 }
 
+static int64_t
+left_ms(const struct verify_options *o, const struct verify_outcome *outcome)
+{
+	int64_t ms = o->job.max_runtime_ms -
+		     (int64_t)(outcome->facts.seconds * 1000);
+
+	return ms > 1 ? ms : 1;
+}
+
 static int
 verify(const struct verify_options *o, const struct config *config,
 	struct err *err)
@@ -151,6 +160,8 @@ verify(const struct verify_options *o, const struct config *config,
 	int status = verify_run(&outcome, o, err);
 
 	discover_options_make(&also, config, &o->job);
+	if (also.job.max_runtime_ms > 0) /* what is left of it */
+		also.job.max_runtime_ms = left_ms(o, &outcome);
 	if (status >= 0 && config->discover)
 		status = discover(&discovered, &outcome, &also, status, err);
 	/* Half of what was asked for must not look like all of it. */

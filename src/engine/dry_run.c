@@ -107,6 +107,9 @@ dry_run(struct outcome *ret, struct engine *e, struct state *s, struct err *err)
 			!passes_over(e, s->pg, leaf, err))
 			return -1;
 	}
+	/* A trial write that was cancelled has learnt nothing. */
+	if (stop_requested(&e->stop))
+		return outcome_stopped(ret, "stopped early");
 	outcome_count(ret, &e->o->job, false);
 	return refused || ret->total_findings > 0 ? ERR_FINDINGS : ERR_NONE;
 }

@@ -220,7 +220,7 @@ read_all(struct verify *v, struct err *err)
 	v->reader = xcalloc((size_t)v->o->workers, sizeof(*v->reader));
 	rc = start_readers(v, err);
 	if (rc < 0)
-		stop_request(&v->stop, STOP_SOON);
+		verify_fail(v, err);
 	progress_watch(&watch);
 	crew_join(&v->crew);
 	for (size_t i = 0; i < v->readers; i++)
@@ -231,11 +231,9 @@ read_all(struct verify *v, struct err *err)
 	free(v->reader);
 	v->reader = NULL;
 	pthread_mutex_unlock(&v->mutex);
-	if (rc == 0 && v->failed) {
+	if (v->failed)
 		*err = v->err;
-		rc = -1;
-	}
-	return rc;
+	return v->failed ? -1 : rc;
 }
 
 /* -- what follows ---------------------------------------------------------- */
@@ -277,7 +275,7 @@ look(struct verify *v, struct pg *pg, struct err *err)
 	if (v->o->quick && verify_quick(v, pg, err) < 0)
 		return -1;
 	set_looking(v, NULL);
-	if (!v->o->quick && read_all(v, err) < 0)
+	if (!v->o->quick && !stop_requested(&v->stop) && read_all(v, err) < 0)
 		return -1;
 	if (!v->o->snapshot_range && pg_exec(pg, "COMMIT", err) < 0)
 		return -1;
@@ -326,7 +324,7 @@ verify_run(struct verify_outcome *ret, const struct verify_options *o,
 	if (job_connect(&pg, &o->job, &v.stop, err) == 0)
 		status = look(&v, pg, err);
 	set_looking(&v, NULL);
-	if (status < 0 && stop_cut_short(&v.stop, err))
+	if (status < 0 && !v.failed && stop_cut_short(&v.stop, err))
 		status = outcome_stopped(&ret->facts, "stopped early");
 	outcome_finish(&ret->facts, v.started_ms);
 	pg_close(pg);

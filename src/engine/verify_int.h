@@ -72,6 +72,8 @@ struct reader {
 int reader_init(struct reader *r, struct verify *v, struct err *err) MUST_CHECK;
 void reader_done(struct reader *r);
 void *reader_main(void *ctx);
+/* What one fails of ends all: the first counts. */
+void verify_fail(struct verify *v, const struct err *err);
 /* Adds what it found to the outcome. */
 void reader_merge(struct reader *r);
 

@@ -160,11 +160,12 @@ read_unit(struct reader *r)
 	return rc;
 }
 
-static void
-fail(struct verify *v, const struct err *err)
+void
+verify_fail(struct verify *v, const struct err *err)
 {
 	pthread_mutex_lock(&v->mutex);
-	if (!v->failed) {
+	/* Who was stopped has not failed. */
+	if (!v->failed && !stop_requested(&v->stop)) {
 		v->failed = true;
 		v->err = *err;
 	}
@@ -195,7 +196,7 @@ reader_main(void *ctx)
 			if (stop_requested(&v->stop))
 				break;
 			verify_blame(r->pg, r->unit.leaf, &r->err);
-			fail(v, &r->err);
+			verify_fail(v, &r->err);
 			break;
 		}
 		pthread_mutex_lock(&v->mutex);
@@ -207,7 +208,7 @@ reader_main(void *ctx)
 	 * queue the other readers, for which this one would wait. */
 	if (v->snapshot[0] && !stop_requested(&v->stop) &&
 		pg_exec(r->pg, "COMMIT", &r->err) < 0)
-		fail(v, &r->err);
+		verify_fail(v, &r->err);
 	crew_leave(&v->crew);
 	return NULL;
 }

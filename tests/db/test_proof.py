@@ -272,19 +272,34 @@ class Long(Base):
     def stopped_while_it_looks(self, query, *options):
         """Nothing was begun that would be worth its end: by one signal, and
         when its time is up."""
-        for limit in (), ("--max-runtime", "1s"):
+        for limit in (), ("--max-runtime", "3s"):
             with self.subTest(limit):
                 run = self.start(*options, *limit)
                 self.until_asked(query)
                 began = time.monotonic()
                 if not limit:
                     run.send(signal.SIGTERM)
-                result = self.assertStopped(run, began, soon=4)
+                result = self.assertStopped(run, began, soon=6)
                 self.assertIn("stopped", result.out)
                 self.assertNotIn("does not answer", result.err)
 
     def test_a_dry_run_stops_at_once(self):
         self.stopped_while_it_looks("%pg_sleep%", "--dry-run")
+
+    def test_a_dry_run_that_is_stopped_at_its_last_write_has_learnt_nothing(
+            self):
+        self.tool.configure(t={"columns": "secret"})
+        self.sql("UPDATE t SET secret = %s", self.old(1))
+        self.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'")
+        self.sql("CREATE TRIGGER slow BEFORE UPDATE ON t FOR EACH ROW"
+                 " EXECUTE FUNCTION slow()")
+        run = self.start("--dry-run")
+        self.until(lambda: self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event ="
+            " 'PgSleep'"), "the trigger works")
+        run.send(signal.SIGTERM)
+        self.assertExit(5, run.finish())
 
     def test_before_the_first_write_it_stops_at_once(self):
         self.sql("UPDATE t SET secret = %s", self.old(1))

@@ -32,6 +32,10 @@
 	" FROM pg_catalog.jsonb_each_text(r.keys) AS k" \
 	" WHERE k.key <> r.primary_id OR r.method = 'plaintext')"
 
+/* A proof that was inconclusive leaves numbers, too, in a run that goes on. */
+#define PROVEN                                                             \
+	"coalesce((SELECT pg_catalog.bool_and(n.kind <> '" NUMBER_UNFENCED \
+	"') FROM @.number AS n WHERE n.run_id = r.id), false)"
 /* What the last proof counted and what only findings know, as the report has
  * it; before a proof, what was found so far. */
 #define FINDINGS                                                              \
@@ -42,8 +46,7 @@
 	" AND n.name IN ('findings', 'left')) + (SELECT pg_catalog.count(*) " \
 	"FROM"                                                                \
 	" @.finding AS f WHERE f.run_id = r.id AND (r.state = 'open' AND"     \
-	" NOT EXISTS (SELECT FROM @.number AS n WHERE n.run_id = r.id) OR"    \
-	" f.by_pass AND f.verdict = 'current'))"
+	" NOT " PROVEN " OR f.by_pass AND f.verdict = 'current'))"
 
 /* A pause has the last word; else what the first process says that waits, and
  * that it is for the rate only if nobody says more. */

@@ -16,7 +16,8 @@ generations_load(struct engine *e, struct pg *pg, struct err *err)
 {
 	catalog_done(&e->catalog);
 	if (catalog_load(&e->catalog, pg, e->o->job.target, e->o->job.targets,
-		    CATALOG_WRITE, err) < 0)
+		    CATALOG_WRITE, err) < 0 ||
+		job_check_leaves(&e->o->job, &e->catalog, err) < 0)
 		return -1;
 	free(e->selection.oid);
 	e->selection.count = 0;

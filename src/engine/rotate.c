@@ -233,9 +233,11 @@ report_once(
 		pg_rollback(s->pg);
 		return -1;
 	}
-	if (status != ERR_NONE || !e->o->thorough || ret->thorough)
+	if (!e->o->thorough || ret->thorough)
 		return status;
 	ret->complete = false;
+	if (status != ERR_NONE)
+		return status;
 	return outcome_stopped(ret,
 		"another process finished the run, and did not open every "
 		"value");
@@ -290,7 +292,6 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 		goto out;
 	set_looking(&e, s.pg);
 	if (generations_load(&e, s.pg, err) < 0 ||
-		job_check_leaves(&o->job, &e.catalog, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0 ||
 		read_clock(&e, &s, err) < 0)

@@ -94,11 +94,15 @@ class Scene(unittest.TestCase):
 
     def freeze(self, run, among_others=False):
         """Stops it between two transactions: one that it left open would be
-        waited for, and rightly. What it has sent already is still done."""
+        waited for, and rightly. What it has sent already is still done, also
+        by a session that is idle for a moment between two batches."""
         for _ in range(100):
             run.send(signal.SIGSTOP)
+            quiet = 0
             for _ in range(100):
-                if self.sessions_are("idle", run if among_others else None):
+                idle = self.sessions_are("idle", run if among_others else None)
+                quiet = quiet + 1 if idle else 0
+                if quiet == 5:
                     return
                 time.sleep(0.01)
             run.send(signal.SIGCONT)

@@ -380,10 +380,15 @@ MUTANTS = {
         "src/db/run.c",
         "SET epoch = epoch + 1", "SET epoch = epoch",
         "db/test_pooler.py", "thaws_behind"),
-    "how a run ended is believed without a COMMIT": (
+    "how a run ended is read without a transaction": (
         "src/engine/rotate.c",
-        'pg_exec(s->pg, "COMMIT", err) < 0) {',
-        "(pg_rollback(s->pg), false)) {",
+        "\tif (pg_begin(s->pg, PG_WRITE, NULL, err) < 0)\n"
+        "\t\treturn -1;\n"
+        "\tstatus = outcome_status(ret, e, s, err);\n"
+        "\tif (status < 0 || outcome_gather(ret, e, s, err) < 0 ||\n"
+        "\t\tpg_exec(s->pg, \"COMMIT\", err) < 0) {\n",
+        "\tstatus = outcome_status(ret, e, s, err);\n"
+        "\tif (status < 0 || outcome_gather(ret, e, s, err) < 0) {\n",
         "torture/test_echo.py", "last_words"),
     "a leaf that was looked at stays locked": (
         "src/db/snapshot.c",

@@ -179,6 +179,8 @@ next_step(bool *waited, struct worker *w, struct err *err)
 		return 0;
 	}
 	FAIL_POINT(pass_over);
+	if (step != STEP_LOCKED)
+		w->locked_since_ms = 0;
 	switch (step) {
 	case STEP_CLAIM:
 		break;

@@ -572,6 +572,28 @@ class Locked(Base):
         locker.rollback()
         self.assertExit(0, run.finish())
 
+    def test_each_time_it_is_a_new_wait(self):
+        """Who waited for a table once, and then for others, does not count
+        both together."""
+        for table, rows in ("a", 10), ("b", 100):
+            self.sql(f"DELETE FROM {table} WHERE id >= {rows}")
+            self.sql(f"VACUUM FULL {table}")
+        run = self.begin(max_rows_per_second=10, batch_rows=1)
+        self.until(lambda: self.value(
+            "SELECT to_regclass('pgrekey.chunk') IS NOT NULL")
+            and self.done("a") > 0, "it writes")
+        for least in 0, 5:
+            self.until(lambda least=least: self.done("b") >= least,
+                       "one of two has b")
+            locker = self.lock()
+            # Who is in the middle of it says so ten seconds later.
+            pid = locker.info.backend_pid
+            self.until(lambda pid=pid: f"locked by pid {pid} " in run.said(),
+                       "it says so", 8)
+            locker.rollback()
+        run.send(signal.SIGTERM)
+        self.assertExit(5, run.finish())
+
     def test_the_server_is_not_taken_for_dead(self):
         run = self.begin(answer_timeout="4s")
         self.until(lambda: self.value(

@@ -235,6 +235,17 @@ say_left(char note[512], const struct proof *p, int64_t left)
 			text_plural(left, "it", "them"));
 }
 
+/* Behind what is said already. */
+static void
+say_unfenced(char note[512], const struct proof *p)
+{
+	size_t n = strlen(note);
+
+	snprintf(note + n, 512 - n,
+		"%s%s had written before the fence and has not ended",
+		n ? "; " : "", p->who);
+}
+
 /* How the run ends for this process, if it does. */
 struct ending {
 	enum end end;
@@ -255,17 +266,15 @@ conclude(struct ending *ret, const struct proof *p, struct worker *w,
 		state_hidden(&hidden, &w->state, &w->e->selection, err) < 0)
 		return -1;
 	dirty = blocked > 0 || left > 0 || hidden > 0;
+	if (left > 0)
+		say_left(ret->note, p, left);
 	if (p->who[0])
-		snprintf(ret->note, sizeof(ret->note),
-			"%s had written before the fence and has not ended",
-			p->who);
+		say_unfenced(ret->note, p);
 	if (!dirty && p->who[0]) {
 		ret->end = END_INCONCLUSIVE;
 		return finish(p, w, -1, err);
 	}
 	ret->end = dirty ? END_FINDINGS : END_COMPLETE;
-	if (left > 0)
-		say_left(ret->note, p, left);
 	return finish(p, w, dirty ? ERR_FINDINGS : ERR_NONE, err);
 }
 

@@ -200,6 +200,17 @@ class Waiting(Base):
         self.assertExit(1, result)
         self.assertFalse(result.report["complete"])
         self.assertIn(f"pid {writer.info.backend_pid} ", result.report["note"])
+        # Nor where something else is to be said.
+        self.sql("UPDATE u SET secret = %s WHERE id = 1", self.old(1))
+        self.sql("CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN RETURN NULL; END'")
+        self.sql("CREATE TRIGGER never BEFORE UPDATE ON u FOR EACH ROW"
+                 " EXECUTE FUNCTION never()")
+        result = self.tool.rotate("--wait", "0s")
+        self.assertExit(1, result)
+        self.assertRegex(result.report["note"], "could not be rewritten.*; pid"
+                         f" {writer.info.backend_pid} ")
+        self.sql("DROP TRIGGER never ON u")
         self.sql("UPDATE u SET secret = NULL WHERE id = 1")
         result = self.tool.rotate("--wait", "0s")
         self.assertExit(6, result)

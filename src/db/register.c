@@ -46,20 +46,6 @@ state_keep_alive(
 		&args, err);
 }
 
-/* The worker that this one was. Its session may be there for hours where only
- * the client's side of the line is gone, and nobody else would prove. */
-static int
-stop_proving(struct state *s, struct err *err)
-{
-	struct pg_args args = {0};
-
-	pg_arg_int(&args, s->run);
-	pg_arg_int(&args, s->worker);
-	return state_exec(s,
-		"UPDATE @.run SET prover = NULL WHERE id = $1 AND prover = $2",
-		&args, err);
-}
-
 int
 state_register(struct state *s, const struct run_spec *spec, struct err *err)
 {
@@ -67,7 +53,9 @@ state_register(struct state *s, const struct run_spec *spec, struct err *err)
 
 	if (pg_is_pooled(s->pg))
 		return register_pooled(s, spec, err);
-	if (s->worker && stop_proving(s, err) < 0)
+	/* The session of the worker that this one was may be there for hours
+	 * where only our side of the line is gone; nobody else would prove. */
+	if (s->worker && state_prove_end(s, err) < 0)
 		return -1;
 	pg_arg_int(&args, s->run);
 	pg_arg_text(&args, spec->os_user);

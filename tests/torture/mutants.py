@@ -405,7 +405,8 @@ MUTANTS = {
         "db/test_rotate.py", "nothing_was_written"),
     "a worker waits for the one it was": (
         "src/db/register.c",
-        "if (s->worker && stop_proving", "if (s->worker < 0 && stop_proving",
+        "if (s->worker && state_prove_end",
+        "if (s->worker < 0 && state_prove_end",
         "torture/test_silence.py", "the_one_it_was"),
     "nobody looks at the clock": (
         "src/engine/stop.c",

@@ -8,11 +8,8 @@
 static bool
 is_worth_saying(const struct check_outcome *outcome)
 {
-	for (size_t i = 0; i < outcome->remarks; i++) {
-		if (outcome->remark[i].r.level >= REMARK_WARNING)
-			return true;
-	}
-	return false;
+	return outcome->count[REMARK_WARNING] > 0 ||
+	       outcome->count[REMARK_REFUSAL] > 0;
 }
 
 static void

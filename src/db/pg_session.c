@@ -3,6 +3,7 @@
  */
 #include "buf.h"
 #include "pg_int.h"
+#include <stdio.h>
 
 struct setting {
 	const char *name, *value;

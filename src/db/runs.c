@@ -36,6 +36,7 @@
 #define PROVEN                                                             \
 	"coalesce((SELECT pg_catalog.bool_and(n.kind <> '" NUMBER_UNFENCED \
 	"') FROM @.number AS n WHERE n.run_id = r.id), false)"
+
 /* What the last proof counted and what only findings know, as the report has
  * it; before a proof, what was found so far. */
 #define FINDINGS                                                              \

@@ -353,8 +353,8 @@ state_check_room(struct state *s, struct err *err)
 	pg_free(r);
 	if (!taken)
 		return 0;
-	err_set(err, ERR_USAGE, "the schema %s holds tables of somebody else",
-		s->schema);
+	err_set(err, ERR_USAGE,
+		"the schema %s is somebody else's: it is not empty", s->schema);
 	return err_hint(err, "set state_schema to one that does not exist, or "
 			     "is empty");
 }

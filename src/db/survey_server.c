@@ -6,8 +6,8 @@
 /* reset_val: what the session of a rotation would begin with. */
 static const char settings_sql[] =
 	"SELECT pg_catalog.current_setting('server_version'),"
-	" s.v ->> 'autovacuum'::text, s.v ->> "
-	"'synchronous_standby_names'::text,"
+	" s.v ->> 'autovacuum'::text,"
+	" s.v ->> 'synchronous_standby_names'::text,"
 	" s.v ->> 'session_replication_role'::text,"
 	" coalesce(s.v ->> 'vacuum_defer_cleanup_age'::text, '0'),"
 	" s.v ->> 'deadlock_timeout'::text, s.v ->> 'track_counts'::text FROM"

@@ -123,6 +123,10 @@ int state_advance(struct state *s, const struct chunk *c,
 	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err) MUST_CHECK;
 
+/* Values that had counted as conflicts of the leaf have only moved. */
+int state_found(struct state *s, uint32_t leaf, size_t column, int64_t values,
+	struct err *err) MUST_CHECK;
+
 /* Is the chunk still ours? Tells a stale epoch from a trigger's own 22012. */
 int state_owns(bool *ret, struct state *s, const struct chunk *c,
 	struct err *err) MUST_CHECK;

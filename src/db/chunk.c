@@ -126,6 +126,28 @@ state_advance(struct state *s, const struct chunk *c,
 }
 
 int
+state_found(struct state *s, uint32_t leaf, size_t column, int64_t values,
+	struct err *err)
+{
+	struct pg_args args = {0};
+	struct buf sql;
+	int rc;
+
+	pg_arg_int(&args, s->run);
+	pg_arg_int(&args, leaf);
+	pg_arg_int(&args, values);
+	buf_init(&sql, (size_t)1 << 12);
+	buf_addf(&sql,
+		"UPDATE @.leaf SET moved[%zu] = moved[%zu] + $3,"
+		" conflict[%zu] = conflict[%zu] - $3"
+		" WHERE run_id = $1 AND leaf = $2",
+		column + 1, column + 1, column + 1, column + 1);
+	rc = state_exec(s, buf_str(&sql), &args, err);
+	buf_done(&sql);
+	return rc;
+}
+
+int
 state_owns(bool *ret, struct state *s, const struct chunk *c, struct err *err)
 {
 	struct pg_args args = {0};

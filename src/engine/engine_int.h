@@ -11,6 +11,7 @@
 #include "crew_int.h"
 #include "deal_int.h"
 #include "rotate.h"
+#include "stray_int.h"
 #include "throttle_int.h"
 
 /* Old and new values of a batch. With four times as many the server maps and
@@ -48,6 +49,7 @@ struct engine {
 	int64_t lock_ms, statement_ms;
 
 	struct throttle throttle; /* locks by itself */
+	struct strays strays;     /* too */
 	struct stop stop;
 	struct crew crew;
 	int64_t started_ms;    /* monotonic */
@@ -84,6 +86,13 @@ struct row_list {
 	size_t count, room;
 };
 
+/* Values that had counted as conflicts of a leaf, and were met elsewhere. */
+struct found {
+	uint32_t leaf;
+	size_t column;
+	int64_t values;
+};
+
 struct worker {
 	struct engine *e;
 	pthread_mutex_t mutex; /* for pg, alive, proves: others look at them */
@@ -116,13 +125,16 @@ struct worker {
 	struct buf again_bytes;
 	bool sparse; /* the last window read was */
 	struct batch batch[2];
-	struct batch single;    /* rows that go alone */
-	struct buf fresh;       /* new envelopes of one row's columns */
-	size_t batch_limit;     /* rows, adapted to the server's speed */
-	size_t unflushed;       /* bytes, of commits that did not wait */
-	struct row_list missed; /* rows that did not take at first */
-	struct row_list nested; /* rows that repair_nested() takes */
-	struct tid *refused;    /* rows that the server will not take */
+	struct batch single;      /* rows that go alone */
+	struct buf fresh;         /* new envelopes of one row's columns */
+	size_t batch_limit;       /* rows, adapted to the server's speed */
+	size_t unflushed;         /* bytes, of commits that did not wait */
+	struct row_list missed;   /* rows that did not take at first */
+	struct row_list nested;   /* rows that repair_nested() takes */
+	struct stray_list strays; /* values of rows that were missed */
+	struct found *found;      /* of other groups; not yet stored */
+	size_t found_count, found_room;
+	struct tid *refused; /* rows that the server will not take */
 	size_t refused_count, refused_room;
 	bool whole;     /* the group was written to its end */
 	bool insisting; /* a row is tried once more */
@@ -172,6 +184,18 @@ int repair_miss(struct worker *w, const struct window *win, size_t row,
 /* After the group: rows that were missed or held back. */
 int repair_group(struct worker *w, size_t windows, struct err *err) MUST_CHECK;
 void row_list_add(struct row_list *l, size_t window, size_t row);
+
+/* -- missed.c: what became of values that were missed ---------------------- */
+
+/* A row that was missed: unless its values are met, somebody changed them. */
+void missed_expect(struct worker *w, const struct window *win, size_t row);
+/* A row that is about to be written: holds it such a value? */
+void missed_meet(struct worker *w, const struct window *win, size_t row);
+/* The whole group was looked at again: those not met are conflicts. */
+void missed_count(struct worker *w);
+/* Before a group is passed, and once its counts are stored. */
+int missed_store_found(struct worker *w, struct err *err) MUST_CHECK;
+void missed_publish(struct worker *w);
 
 /* -- refuse.c: rows that the server will not take ----------------------------
  */

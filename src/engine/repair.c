@@ -61,7 +61,7 @@ classify_miss(
 		break;
 	case ROW_GONE:
 		w->counts.left++;
-		count_columns(w->counts.conflict, win, row);
+		missed_expect(w, win, row);
 		break;
 	}
 	return 0;
@@ -185,76 +185,6 @@ repair_batch(struct worker *w, struct batch *b, const struct window *win,
 
 /* -- after the group ------------------------------------------------------- */
 
-static bool
-has_tid(const struct window *win, struct tid tid)
-{
-	size_t lo = 0, hi = win->rows;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		struct tid m = win->tid[mid];
-
-		if (m.block == tid.block && m.offset == tid.offset)
-			return true;
-		if (m.block < tid.block ||
-			(m.block == tid.block && m.offset < tid.offset))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return false;
-}
-
-static bool
-has_value(const struct window *win, size_t column, struct slice value)
-{
-	for (size_t row = 0; row < win->rows; row++) {
-		const struct cell *c = &win->cell[row * win->columns + column];
-
-		if (c->present && slice_eq(window_value(win, c), value))
-			return true;
-	}
-	return false;
-}
-
-/* A version that was missed and is not there any more. Where its value is found
- * again, somebody else changed another column of the row; if not, its value, or
- * deleted it, or it has no place in the window any more. */
-static void
-count_gone(struct worker *w, const struct window *win, size_t row)
-{
-	const struct cell *c = &win->cell[row * win->columns];
-
-	for (size_t i = 0; i < win->columns; i++) {
-		if (!c[i].present)
-			continue;
-		if (has_value(&w->again, i, window_value(win, &c[i])))
-			w->counts.moved[i]++;
-		else
-			w->counts.conflict[i]++;
-	}
-}
-
-static void
-count_conflicts(struct worker *w, size_t window)
-{
-	const struct window *win = &w->window[window];
-
-	for (size_t i = 0; i < w->missed.count; i++) {
-		struct row_ref *m = &w->missed.ref[i];
-		struct tid tid;
-
-		if (m->window != window)
-			continue;
-		tid = win->tid[m->row];
-		if (tid.block >= w->again.range.hi.block ||
-			tid.block < w->again.range.lo.block)
-			continue; /* another part of the window */
-		if (!has_tid(&w->again, tid))
-			count_gone(w, win, m->row);
-	}
-}
-
 /* A row whose plaintext hides an envelope of another key. Once rewritten, its
  * label tells nobody, so it is remembered now. */
 static int
@@ -334,7 +264,6 @@ repair_window(struct worker *w, size_t window, struct err *err)
 		if (rows_read(&w->again, w->rows, w->pg, &range, &limits, err) <
 			0)
 			return -1;
-		count_conflicts(w, window);
 		if (write_again(w, err) < 0)
 			return -1;
 		range.lo = w->again.range.hi;
@@ -361,9 +290,16 @@ repair_group(struct worker *w, size_t windows, struct err *err)
 		if (repair_nested(w, &w->window[n->window], n->row, err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < w->missed.count; i++) {
+		struct row_ref *m = &w->missed.ref[i];
+
+		missed_expect(w, &w->window[m->window], m->row);
+	}
 	for (size_t i = 0; i < windows && w->whole; i++) {
 		if (was_missed(w, i) && repair_window(w, i, err) < 0)
 			return -1;
 	}
+	if (w->whole)
+		missed_count(w);
 	return 0;
 }

@@ -71,6 +71,7 @@ engine_init(struct engine *e, const struct rotate_options *o)
 	*e = (struct engine){.o = o};
 	e->started_ms = clock_ms();
 	pthread_mutex_init(&e->mutex, NULL);
+	strays_init(&e->strays);
 	crew_init(&e->crew, (size_t)o->workers);
 	init_throttle(e);
 	e->schema = job_quoted_schema(&o->job);
@@ -96,6 +97,7 @@ engine_done(struct engine *e)
 	spec_done(&e->spec);
 	free(e->schema);
 	throttle_done(&e->throttle);
+	strays_done(&e->strays);
 	crew_done(&e->crew);
 	pthread_mutex_destroy(&e->mutex);
 }

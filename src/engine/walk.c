@@ -101,13 +101,19 @@ pass_group(struct worker *w, struct tid at, bool done, struct err *err)
 {
 	int rc;
 
+	if (missed_store_found(w, err) < 0)
+		return -1;
 	w->counts.columns = rows_leaf(w->rows)->conf->columns;
 	rc = state_advance(
 		&w->state, &w->chunk, &w->counts, at.block, done, err);
 	FAIL_POINT(group_recorded);
 	w->counts = (struct chunk_counts){0};
-	w->advanced |= rc == 0;
-	return rc;
+	if (rc < 0)
+		return -1;
+	if (w->whole)
+		missed_publish(w);
+	w->advanced = true;
+	return 0;
 }
 
 /* A turn prunes what the one before it left dead. What the last one left, the

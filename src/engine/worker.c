@@ -74,6 +74,8 @@ worker_done(struct worker *w)
 	buf_done(&w->fresh);
 	free(w->missed.ref);
 	free(w->nested.ref);
+	stray_list_done(&w->strays);
+	free(w->found);
 	free(w->refused);
 	pthread_mutex_destroy(&w->mutex);
 }

@@ -73,6 +73,7 @@ write_add_row(bool *nested, struct worker *w, struct batch *b,
 	*nested = false;
 	if (is_refused(w, win->tid[row]))
 		return 0;
+	missed_meet(w, win, row);
 	if (judge_row(&fresh, &by, win, row, err) < 0)
 		return -1;
 	*nested = fresh.nested && b != &w->single;
@@ -342,7 +343,7 @@ write_group(struct worker *w, size_t windows, struct err *err)
 	struct deal d;
 
 	w->whole = false;
-	w->missed.count = w->nested.count = 0;
+	w->missed.count = w->nested.count = w->strays.count = 0;
 	w->refused_count = 0;
 	deal_begin(&d, w->window, windows);
 	if (rotate_batches(w, &d, err) < 0) {

@@ -252,6 +252,19 @@ state_advance(struct state *s, const struct chunk *c,
 }
 
 int
+state_found(struct state *s, uint32_t leaf, size_t column, int64_t values,
+	struct err *err)
+{
+	struct fake_sums *sums = &fake_run(s)->leaf[leaf - FAKE_OID].sums;
+
+	if (fake_enter(s->pg, "state_found", err) < 0)
+		return -1;
+	sums->n[COUNT_MOVED][column] += values;
+	sums->n[COUNT_CONFLICT][column] -= values;
+	return fake_leave(s->pg, err);
+}
+
+int
 state_owns(bool *ret, struct state *s, const struct chunk *c, struct err *err)
 {
 	if (fake_enter(s->pg, "state_owns", err) < 0)

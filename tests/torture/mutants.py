@@ -399,6 +399,16 @@ MUTANTS = {
         "g->ret->thorough |= !strcmp(n->kind, NUMBER_THOROUGH);",
         "g->ret->thorough = true;",
         "db/test_proof.py", "plain_proof"),
+    "a row that went far is a conflict for ever": (
+        "src/engine/stray.c",
+        "\tfound = stray_list_find(&s->list, seen);\n",
+        "\tfound = NULL;\n\t(void)seen;\n",
+        "db/test_rotate_live.py", "another_partition"),
+    "what is elsewhere is where it was missed": (
+        "src/engine/missed.c",
+        "w->counts.moved[i] += !stray_is_at(own, &seen);",
+        "w->counts.moved[i] += 0 * stray_is_at(own, &seen);",
+        "db/test_rotate_live.py", "no_conflict_of_the_value"),
     "the trial write believes what it sent": (
         "src/engine/preflight.c",
         "if (!t->batch.took[i] &&", "if (i == SIZE_MAX &&",

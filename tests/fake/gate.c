@@ -399,6 +399,12 @@ fake_hold(size_t table, size_t row)
 }
 
 void
+fake_lock_table(size_t table, bool locked)
+{
+	fake.table[table].locked = locked;
+}
+
+void
 fake_release(void)
 {
 	unlock_rows();

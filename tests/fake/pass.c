@@ -104,7 +104,8 @@ plan(struct fake_run *r, size_t table)
 {
 	struct fake_leaf *l = &r->leaf[table];
 
-	if (l->state != LEAF_DIRTY || l->not_before > fake_now())
+	if (l->state != LEAF_DIRTY || l->not_before > fake_now() ||
+		fake.table[table].locked)
 		return;
 	l->state = LEAF_WALKING;
 	l->pass++;
@@ -126,7 +127,7 @@ plan(struct fake_run *r, size_t table)
 
 struct look {
 	int64_t todo, open, walking, dirty;
-	bool stuck;
+	bool stuck, locked;
 };
 
 static void
@@ -135,10 +136,16 @@ look(struct look *ret, const struct fake_run *r, size_t table,
 {
 	const struct fake_leaf *l = &r->leaf[table];
 
+	bool open = l->state == LEAF_DIRTY;
+
 	for (size_t i = 0; i < r->chunks[table]; i++) {
+		open |= r->chunk[table][i].state != CHUNK_DONE;
+		if (fake.table[table].locked)
+			continue;
 		ret->open += r->chunk[table][i].state != CHUNK_DONE;
 		ret->todo += r->chunk[table][i].state == CHUNK_TODO;
 	}
+	ret->locked |= open && fake.table[table].locked;
 	ret->walking += l->state == LEAF_WALKING;
 	ret->dirty += l->state == LEAF_DIRTY;
 	ret->stuck |= l->state == LEAF_DIRTY && l->stuck_since &&
@@ -152,6 +159,8 @@ step_of(struct fake_run *r, const struct state *s, const struct look *seen)
 		return STEP_CLAIM;
 	if (seen->open > 0)
 		return STEP_WAIT;
+	if (seen->locked)
+		return STEP_LOCKED;
 	if (seen->walking > 0)
 		return STEP_CLAIM;
 	if (seen->stuck)

@@ -186,6 +186,8 @@ first_free(struct fake_run *r, int64_t worker, const struct selection *sel)
 	for (size_t i = 0; i < sel->count; i++) {
 		size_t table = sel->oid[i] - FAKE_OID;
 
+		if (fake.table[table].locked)
+			continue;
 		for (size_t c = 0; c < r->chunks[table]; c++) {
 			if (is_free(&r->chunk[table][c], worker))
 				return &r->chunk[table][c];

@@ -111,6 +111,8 @@ void fake_storm(enum fake_failure failure, int64_t every);
 void fake_disarm(void);
 /* Somebody locks a row, until fake_release(). */
 void fake_hold(size_t table, size_t row);
+/* Somebody locks a table as a whole, or lets it go. */
+void fake_lock_table(size_t table, bool locked);
 /* So many of the standbys that were there at the start are gone. */
 void fake_standbys_gone(int64_t count);
 /* Everybody else ends their transactions, and a pause passes. */

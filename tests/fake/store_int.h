@@ -29,6 +29,7 @@ struct fake_table {
 	struct fake_layout layout;
 	struct fake_row *row;
 	uint32_t blocks;
+	bool locked; /* as a whole */
 	/* Index of the row from 1; 0: free. */
 	size_t slot[FAKE_PAGES][FAKE_SLOTS];
 };

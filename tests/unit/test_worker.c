@@ -405,6 +405,31 @@ a_disk_that_stays_full_ends_the_run_after_half_an_hour(void **state)
 	run_done(&r);
 }
 
+static void
+a_table_that_stays_locked_ends_the_run_after_five_minutes(void **state)
+{
+	int64_t began = clock_ms();
+	struct run r;
+
+	(void)state;
+	where = "table locked for ever";
+	fake_load(&setup);
+	fake_lock_table(CREDS, true);
+	run(&r, 2);
+	must(r.status == ERR_STOPPED);
+	must(strstr(r.outcome.note, "a table stays locked by"));
+	must(clock_ms() - began >= 5 * MINUTE_MS);
+	must(clock_ms() - began < 6 * MINUTE_MS);
+	must(!strcmp(fake_run_state(1), "open"));
+	for (size_t t = 0; t < FAKE_TABLES; t++)
+		must((fake_written(1, t, 0) > 0) == (t != CREDS));
+	run_done(&r);
+	fake_lock_table(CREDS, false);
+	run(&r, 1);
+	check_finished(&r);
+	run_done(&r);
+}
+
 /* Nobody would ever go on where one was taken away for good. */
 static void
 standbys_that_stay_gone_end_the_run_after_half_an_hour(void **state)
@@ -571,6 +596,8 @@ main(void)
 			a_full_disk_is_waited_for_more_patiently_than_a_connection),
 		cmocka_unit_test(
 			a_disk_that_stays_full_ends_the_run_after_half_an_hour),
+		cmocka_unit_test(
+			a_table_that_stays_locked_ends_the_run_after_five_minutes),
 		cmocka_unit_test(
 			standbys_that_stay_gone_end_the_run_after_half_an_hour),
 		cmocka_unit_test(a_row_let_go_at_any_look_is_written),

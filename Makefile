@@ -124,8 +124,11 @@ sub = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 alone := tests/db/test_growth.py
 # They fill a disk, and have the kernel ignore packets.
 root := $(addprefix tests/torture/test_,faults.py silence.py)
+# They sleep most of the time: one of them runs beside two of the others.
+waits := $(addprefix tests/db/test_,throttle.py faults.py pooler.py status.py \
+	proof.py) tests/torture/test_silence.py
 run = @scripts/run-tests.py -b $(B) $(addprefix -a ,$(alone)) \
-	$(addprefix -r ,$(root)) $(if $(V),-v)
+	$(addprefix -r ,$(root)) $(addprefix -w ,$(waits)) $(if $(V),-v)
 
 # FLAVOUR:PATH of the unit tests in flavour 1.
 units = $(patsubst $(O)/%,$(1):$(B)/$(1)/%,$(unit))
@@ -166,7 +169,7 @@ check: deps ## every test there is, with and without sanitizers
 		$(call units,release) $(san_suites)
 
 # The slice of it that is part of check differs in numbers only. SEED=
-# repeats the dice of a run. Three at a time: one of them mostly waits.
+# repeats the dice of a run. More at a time: most of them wait.
 .PHONY: torture
 torture: export TORTURE = full
 torture: deps ## live writers, kills, cut lines, faults: a quarter of an hour

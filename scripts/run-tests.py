@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Run test suites, at most two at a time, and count.
+"""Run test suites, two at a time and one that mostly waits, and count.
 
     scripts/run-tests.py [-j N] [-v] [-t SECONDS] [-a PATH]... [-r PATH]...
-                         FLAVOUR:PATH...
+                         [-w PATH]... FLAVOUR:PATH...
 
 A suite is a cmocka program or a Python file of unittest cases. It finds what
 it tests in the folder that PGREKEY_BUILD names, B/FLAVOUR. One line per suite;
@@ -13,6 +13,7 @@ from any process of the suite: each is a failure.
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
@@ -173,13 +174,17 @@ def stop(*_):
     raise KeyboardInterrupt
 
 
-def run_all(suites, jobs, options):
-    """Passed and failed, of so many at a time."""
+def run_all(lanes, options):
+    """Passed and failed. A lane is suites, and how many of them at a time."""
     passed = failed = 0
     if stopping.is_set():
         return 0, 0
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run, s, options) for s in suites]
+    with contextlib.ExitStack() as stack:
+        pools = [stack.enter_context(
+            concurrent.futures.ThreadPoolExecutor(jobs)) for _, jobs in lanes]
+        futures = [pool.submit(run, suite, options)
+                   for pool, (suites, _) in zip(pools, lanes)
+                   for suite in suites]
         try:
             for future in concurrent.futures.as_completed(futures):
                 good, bad, line = future.result()
@@ -187,7 +192,8 @@ def run_all(suites, jobs, options):
                 failed += bad
                 print(line, flush=True)
         except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for pool in pools:
+                pool.shutdown(wait=False, cancel_futures=True)
             with live_lock:
                 stopping.set()
                 processes = list(live)
@@ -208,6 +214,8 @@ def main():
                         metavar="PATH", help="run it with no other beside it")
     parser.add_argument("-r", "--root", action="append", default=[],
                         metavar="PATH", help="it uses sudo -n")
+    parser.add_argument("-w", "--waits", action="append", default=[],
+                        metavar="PATH", help="it needs no core of its own")
     parser.add_argument("suites", nargs="+", metavar="FLAVOUR:PATH")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
@@ -217,10 +225,10 @@ def main():
 
     if among(options.root):
         borrow_root()
-    alone = among(options.alone)
-    shared = [s for s in options.suites if s not in alone]
-    counts = [run_all(shared, options.jobs, options),
-              run_all(alone, 1, options)]
+    alone, waits = among(options.alone), among(options.waits)
+    shared = [s for s in options.suites if s not in alone + waits]
+    counts = [run_all([(shared, options.jobs), (waits, 1)], options),
+              run_all([(alone, 1)], options)]
     passed, failed = map(sum, zip(*counts))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -130,6 +130,31 @@ class RunnerTest(unittest.TestCase):
         self.tally(1, 1, lonely, other)
         self.tally(2, 0, lonely, other, options=["-a", lonely])
 
+    def test_of_the_suites_that_wait_one_runs_beside_the_others(self):
+        def suite(name, seconds, *others):
+            """It is there for so long, and wants to see those others."""
+            return self.python(f"""
+                import pathlib, time, unittest
+
+                class T(unittest.TestCase):
+                    def test_who_is_there(self):
+                        folder = pathlib.Path("{self.folder}/there")
+                        folder.mkdir(exist_ok=True)
+                        (folder / "{name}").touch()
+                        until = time.monotonic() + {seconds}
+                        seen = set()
+                        while time.monotonic() < until:
+                            seen |= {{f.name for f in folder.iterdir()}}
+                            time.sleep(0.01)
+                        (folder / "{name}").unlink()
+                        self.assertEqual(seen - {{"{name}"}}, set({others}))
+                """, f"test_{name}.py")
+        suites = (suite("busy", 7, "one", "two"), suite("one", 2, "busy"),
+                  suite("two", 2, "busy"))
+        self.tally(3, 0, *suites, options=[
+            "-j", "1", "-w", suites[1], "-w", suites[2]])
+        self.tally(1, 2, *suites, options=["-j", "3"])
+
     def test_a_suite_that_uses_sudo_has_its_password_asked_for_at_once(self):
         """Sudo gives the ticket to the session; so that is the runner's."""
         tools = self.folder / "bin"
@@ -173,15 +198,18 @@ class RunnerTest(unittest.TestCase):
                     pathlib.Path({str(ready)!r}).touch()
                     time.sleep(60)
             """)
-        runner = subprocess.Popen([RUNNER, f"release:{suite}"],
-                                  stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
-        while not ready.exists():
-            self.assertIsNone(runner.poll())
-            time.sleep(0.01)
-        runner.send_signal(signal.SIGTERM)
-        self.assertEqual(runner.wait(30), 1)
-        self.assertTrue(mark.exists())
+        for options in [], ["-w", suite]:
+            runner = subprocess.Popen(
+                [RUNNER, *options, f"release:{suite}"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not ready.exists():
+                self.assertIsNone(runner.poll())
+                time.sleep(0.01)
+            runner.send_signal(signal.SIGTERM)
+            self.assertEqual(runner.wait(30), 1)
+            self.assertTrue(mark.exists())
+            ready.unlink()
+            mark.unlink()
 
 
 if __name__ == "__main__":

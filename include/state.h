@@ -123,7 +123,8 @@ int state_advance(struct state *s, const struct chunk *c,
 	const struct chunk_counts *counts, int64_t pos, bool done,
 	struct err *err) MUST_CHECK;
 
-/* Values that had counted as conflicts of the leaf have only moved. */
+/* Values that had counted as conflicts of the leaf have only moved; unless a
+ * crash of the server took that count back. */
 int state_found(struct state *s, uint32_t leaf, size_t column, int64_t values,
 	struct err *err) MUST_CHECK;
 

@@ -138,10 +138,16 @@ state_found(struct state *s, uint32_t leaf, size_t column, int64_t values,
 	pg_arg_int(&args, values);
 	buf_init(&sql, (size_t)1 << 12);
 	buf_addf(&sql,
-		"UPDATE @.leaf SET moved[%zu] = moved[%zu] + $3,"
-		" conflict[%zu] = conflict[%zu] - $3"
-		" WHERE run_id = $1 AND leaf = $2",
-		column + 1, column + 1, column + 1, column + 1);
+		"UPDATE @.leaf AS l SET moved[%zu] = l.moved[%zu] + $3,"
+		" conflict[%zu] = l.conflict[%zu] - $3"
+		" WHERE l.run_id = $1 AND l.leaf = $2"
+		" AND $3 <= l.conflict[%zu] + coalesce((SELECT"
+		" pg_catalog.sum(c.conflict[%zu]) FROM @.chunk AS c"
+		" WHERE c.run_id = l.run_id AND c.leaf = l.leaf), 0)::bigint"
+		" AND EXISTS (SELECT FROM @.run AS r WHERE r.id = l.run_id"
+		" AND r.state = 'open')",
+		column + 1, column + 1, column + 1, column + 1, column + 1,
+		column + 1);
 	rc = state_exec(s, buf_str(&sql), &args, err);
 	buf_done(&sql);
 	return rc;

@@ -188,13 +188,17 @@ void row_list_add(struct row_list *l, size_t window, size_t row);
 /* -- missed.c: what became of values that were missed ---------------------- */
 
 /* A row that was missed: unless its values are met, somebody changed them. */
-void missed_expect(struct worker *w, const struct window *win, size_t row);
+int missed_expect(struct worker *w, const struct window *win, size_t row,
+	struct err *err) MUST_CHECK;
+/* A window of the group under way, once all that was missed is expected. */
+void missed_look_back(struct worker *w, const struct window *win);
 /* A row that is about to be written: holds it such a value? */
 void missed_meet(struct worker *w, const struct window *win, size_t row);
 /* The whole group was looked at again: those not met are conflicts. */
 void missed_count(struct worker *w);
-/* Before a group is passed, and once its counts are stored. */
+/* Before a group is passed, or anything is claimed. */
 int missed_store_found(struct worker *w, struct err *err) MUST_CHECK;
+/* The counts of the group are stored. */
 void missed_publish(struct worker *w);
 
 /* -- refuse.c: rows that the server will not take ----------------------------

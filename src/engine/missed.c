@@ -3,7 +3,7 @@
  * counts once: here as `moved` or `conflict`, elsewhere as `deferred` or as a
  * finding where the row is still there.
  */
-#include "digest.h"
+#include "cell_int.h"
 #include "engine_int.h"
 
 static bool
@@ -16,7 +16,7 @@ stray_of(struct stray *ret, const struct worker *w, const struct window *win,
 	if (!c->present || c->oversize)
 		return false;
 	*ret = (struct stray){
-		.hash = digest_short(window_value(win, c)),
+		.hash = stray_hash(window_value(win, c)),
 		.target = leaf->target,
 		.column = column,
 		.leaf = leaf->oid,
@@ -25,15 +25,26 @@ stray_of(struct stray *ret, const struct worker *w, const struct window *win,
 	return true;
 }
 
-void
-missed_expect(struct worker *w, const struct window *win, size_t row)
+/* What was not to be rewritten was in no batch. */
+int
+missed_expect(
+	struct worker *w, const struct window *win, size_t row, struct err *err)
 {
+	size_t first = row * win->columns;
+	struct judgement j;
 	struct stray stray;
 
 	for (size_t i = 0; i < win->columns; i++) {
-		if (stray_of(&stray, w, win, row, i))
+		if (!stray_of(&stray, w, win, row, i))
+			continue;
+		if (judge_cell(&j, w->judge, rows_leaf(w->rows), win, first + i,
+			    err) < 0)
+			return -1;
+		stray.clear = j.clear;
+		if (j.rewrite)
 			stray_list_add(&w->strays, &stray);
 	}
+	return 0;
 }
 
 static void
@@ -63,7 +74,7 @@ missed_meet(struct worker *w, const struct window *win, size_t row)
 	struct stray seen, *own;
 	uint32_t leaf;
 
-	if (w->strays.count == 0 && atomic_load(&others->open) == 0)
+	if (w->strays.count == 0 && !atomic_load(&others->any))
 		return;
 	for (size_t i = 0; i < win->columns; i++) {
 		if (!stray_of(&seen, w, win, row, i))
@@ -72,8 +83,30 @@ missed_meet(struct worker *w, const struct window *win, size_t row)
 		if (own) {
 			own->met = true;
 			w->counts.moved[i] += !stray_is_at(own, &seen);
-		} else if (strays_meet(&leaf, others, &seen))
+		} else if (strays_may_have(others, seen.hash) &&
+			   strays_meet(&leaf, others, &seen))
 			add_found(w, leaf, i);
+	}
+}
+
+/* Rows that were missed in one window may have been read in a later one. Of
+ * plaintext any other row may be the one: what is read again is not yet
+ * written, and little; but here are all rows. */
+void
+missed_look_back(struct worker *w, const struct window *win)
+{
+	struct stray seen, *own;
+
+	for (size_t row = 0; row < win->rows; row++) {
+		for (size_t i = 0; i < win->columns; i++) {
+			if (!stray_of(&seen, w, win, row, i))
+				continue;
+			own = stray_list_find(&w->strays, &seen);
+			if (!own || own->clear || stray_is_at(own, &seen))
+				continue;
+			own->met = true;
+			w->counts.moved[i]++;
+		}
 	}
 }
 

@@ -61,8 +61,7 @@ classify_miss(
 		break;
 	case ROW_GONE:
 		w->counts.left++;
-		missed_expect(w, win, row);
-		break;
+		return missed_expect(w, win, row, err);
 	}
 	return 0;
 }
@@ -293,8 +292,11 @@ repair_group(struct worker *w, size_t windows, struct err *err)
 	for (size_t i = 0; i < w->missed.count; i++) {
 		struct row_ref *m = &w->missed.ref[i];
 
-		missed_expect(w, &w->window[m->window], m->row);
+		if (missed_expect(w, &w->window[m->window], m->row, err) < 0)
+			return -1;
 	}
+	for (size_t i = 0; i < windows && w->missed.count > 0; i++)
+		missed_look_back(w, &w->window[i]);
 	for (size_t i = 0; i < windows && w->whole; i++) {
 		if (was_missed(w, i) && repair_window(w, i, err) < 0)
 			return -1;

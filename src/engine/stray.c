@@ -2,7 +2,60 @@
 #include "stray_int.h"
 #include <stdlib.h>
 
+/* -- one ------------------------------------------------------------------- */
+
+/* Whole words of what comes last, and the length. */
+uint64_t
+stray_hash(struct slice value)
+{
+	uint64_t hash = value.len, word;
+	size_t words = value.len / sizeof(word);
+
+	for (size_t i = words < 8 ? words : 8; i > 0; i--) {
+		memcpy(&word, value.ptr + value.len - i * sizeof(word),
+			sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+static int
+order(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int
+by_value(const struct stray *a, const struct stray *b)
+{
+	int by = order(a->hash, b->hash);
+
+	if (by == 0)
+		by = order(a->target, b->target);
+	return by ? by : order(a->column, b->column);
+}
+
+static int
+by_place(const struct stray *a, const struct stray *b)
+{
+	int by = order(a->leaf, b->leaf);
+
+	if (by == 0)
+		by = order(a->tid.block, b->tid.block);
+	return by ? by : order(a->tid.offset, b->tid.offset);
+}
+
+bool
+stray_is_at(const struct stray *s, const struct stray *seen)
+{
+	return by_place(s, seen) == 0;
+}
+
 /* -- a list ---------------------------------------------------------------- */
+
+/* Of so many that are alike it is as well to give up. */
+#define ALIKE_MAX 64
 
 void
 stray_list_add(struct stray_list *l, const struct stray *stray)
@@ -16,23 +69,23 @@ stray_list_add(struct stray_list *l, const struct stray *stray)
 }
 
 static int
-by_hash(const void *a, const void *b)
+compare(const void *a, const void *b)
 {
-	const struct stray *x = a, *y = b;
+	int by = by_value(a, b);
 
-	return (x->hash > y->hash) - (x->hash < y->hash);
+	return by ? by : by_place(a, b);
 }
 
-/* The first that is not below the hash. */
+/* The first that does not come before. */
 static size_t
-lower_bound(const struct stray_list *l, uint64_t hash)
+lower_bound(const struct stray_list *l, const struct stray *key)
 {
 	size_t lo = 0, hi = l->count;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (l->stray[mid].hash < hash)
+		if (compare(&l->stray[mid], key) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -40,32 +93,35 @@ lower_bound(const struct stray_list *l, uint64_t hash)
 	return lo;
 }
 
-bool
-stray_is_at(const struct stray *s, const struct stray *seen)
+static bool
+is_here(const struct stray_list *l, size_t i, const struct stray *seen)
 {
-	return s->leaf == seen->leaf && s->tid.block == seen->tid.block &&
-	       s->tid.offset == seen->tid.offset;
+	return i < l->count && compare(&l->stray[i], seen) == 0;
 }
 
 struct stray *
 stray_list_find(struct stray_list *l, const struct stray *seen)
 {
-	struct stray *found = NULL;
+	struct stray anywhere = *seen;
+	size_t i;
 
 	if (!l->sorted && l->count > 0)
-		qsort(l->stray, l->count, sizeof(*l->stray), by_hash);
+		qsort(l->stray, l->count, sizeof(*l->stray), compare);
 	l->sorted = true;
-	for (size_t i = lower_bound(l, seen->hash);
-		i < l->count && l->stray[i].hash == seen->hash; i++) {
-		struct stray *s = &l->stray[i];
-
-		if (s->met || s->target != seen->target ||
-			s->column != seen->column)
-			continue;
-		if (!found || stray_is_at(s, seen))
-			found = s;
+	for (i = lower_bound(l, seen); is_here(l, i, seen); i++) {
+		if (!l->stray[i].met)
+			return &l->stray[i];
 	}
-	return found;
+	anywhere.leaf = 0;
+	anywhere.tid = (struct tid){0, 0};
+	i = lower_bound(l, &anywhere);
+	for (size_t n = 0; n < ALIKE_MAX && i < l->count; n++, i++) {
+		if (by_value(&l->stray[i], seen) != 0)
+			break;
+		if (!l->stray[i].met)
+			return &l->stray[i];
+	}
+	return NULL;
 }
 
 void
@@ -91,6 +147,14 @@ strays_done(struct strays *s)
 	pthread_mutex_destroy(&s->mutex);
 }
 
+void
+strays_forget(struct strays *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->list.count = 0;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 /* They stay sorted. */
 static void
 drop_met(struct stray_list *l)
@@ -104,17 +168,42 @@ drop_met(struct stray_list *l)
 	l->count = kept;
 }
 
+static atomic_uint_least64_t *
+word_of(struct strays *s, uint64_t hash)
+{
+	return &s->bits[hash % (sizeof(s->bits) / sizeof(s->bits[0]))];
+}
+
+static uint64_t
+bit_of(uint64_t hash)
+{
+	return (uint64_t)1 << (hash >> 58);
+}
+
 void
 strays_add(struct strays *s, const struct stray_list *more)
 {
+	atomic_store(&s->any, true);
 	pthread_mutex_lock(&s->mutex);
 	drop_met(&s->list);
+	if (s->list.count + more->count > STRAYS_MAX)
+		s->list.count = 0;
 	for (size_t i = 0; i < more->count && s->list.count < STRAYS_MAX; i++) {
-		if (!more->stray[i].met)
-			stray_list_add(&s->list, &more->stray[i]);
+		const struct stray *stray = &more->stray[i];
+
+		if (stray->met || stray->clear)
+			continue;
+		stray_list_add(&s->list, stray);
+		atomic_fetch_or(word_of(s, stray->hash), bit_of(stray->hash));
 	}
-	atomic_store(&s->open, s->list.count);
 	pthread_mutex_unlock(&s->mutex);
+}
+
+bool
+strays_may_have(struct strays *s, uint64_t hash)
+{
+	return (atomic_load_explicit(word_of(s, hash), memory_order_relaxed) &
+		       bit_of(hash)) != 0;
 }
 
 bool
@@ -127,7 +216,6 @@ strays_meet(uint32_t *leaf, struct strays *s, const struct stray *seen)
 	if (found) {
 		found->met = true;
 		*leaf = found->leaf;
-		atomic_fetch_sub(&s->open, 1);
 	}
 	pthread_mutex_unlock(&s->mutex);
 	return found != NULL;

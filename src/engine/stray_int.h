@@ -21,8 +21,14 @@ struct stray {
 	size_t target, column;
 	uint32_t leaf; /* where it was missed */
 	struct tid tid;
-	bool met; /* is none any more */
+	bool clear; /* plaintext: many rows may have the same */
+	bool met;   /* is none any more */
 };
+
+/* An envelope ends with its authentication tag, so its end tells it from every
+ * other one. */
+uint64_t stray_hash(struct slice value);
+bool stray_is_at(const struct stray *s, const struct stray *seen);
 
 struct stray_list {
 	struct stray *stray;
@@ -31,21 +37,26 @@ struct stray_list {
 };
 
 void stray_list_add(struct stray_list *l, const struct stray *stray);
-bool stray_is_at(const struct stray *s, const struct stray *seen);
 /* One of the same value that was not met, best of the same place; or NULL. */
 struct stray *stray_list_find(struct stray_list *l, const struct stray *seen);
 void stray_list_done(struct stray_list *l);
 
-/* All of a process whose conflicts are stored. */
+/* All of a process and a run whose conflicts are stored. */
 struct strays {
-	atomic_size_t open;    /* not met */
+	/* A bit of each hash that was ever added: most values are none of them,
+	 * and need not wait for the mutex. */
+	atomic_uint_least64_t bits[1024];
+	atomic_bool any;       /* was ever added */
 	pthread_mutex_t mutex; /* for the list */
 	struct stray_list list;
 };
 
 void strays_init(struct strays *s);
 void strays_done(struct strays *s);
+void strays_forget(struct strays *s);
+/* But for plaintext. Where there is no room, those before are forgotten. */
 void strays_add(struct strays *s, const struct stray_list *more);
+bool strays_may_have(struct strays *s, uint64_t hash);
 /* Is it one of them? Then no longer, and *leaf has counted it. */
 bool strays_meet(uint32_t *leaf, struct strays *s, const struct stray *seen);
 

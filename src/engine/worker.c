@@ -244,6 +244,8 @@ turn(bool *waited, struct worker *w, struct err *err)
 	*waited = w->walks = false;
 	if (!w->pg && connect_worker(w, err) < 0)
 		return -1;
+	if (missed_store_found(w, err) < 0)
+		return -1;
 	if (state_claim(&found, &w->chunk, &w->state, &w->e->selection, err) <
 		0)
 		return -1;

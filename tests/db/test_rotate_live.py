@@ -48,18 +48,18 @@ class Base(Scene):
 class LiveValues(Base):
     """Between the program's read and its write, the application acts."""
 
-    def hold_first_write(self):
+    def hold_first_write(self, table="t", gate="gate"):
         """The first row that the program writes waits for the gate."""
-        self.sql("CREATE TABLE gate AS SELECT 1")
+        self.sql(f"CREATE TABLE {gate} AS SELECT 1")
         self.sql(
-            "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+            f"CREATE FUNCTION hold_{gate}() RETURNS trigger LANGUAGE plpgsql AS"
             " $$BEGIN WHILE current_setting('test.application', true) IS NULL"
             # Not the trial write, which comes before anything is read.
             " AND EXISTS (SELECT FROM pgrekey.chunk WHERE state = 'running')"
-            " AND EXISTS (SELECT FROM public.gate)"
+            f" AND EXISTS (SELECT FROM public.{gate})"
             " LOOP PERFORM pg_sleep(0.002); END LOOP; RETURN NEW; END$$")
-        self.sql("CREATE TRIGGER hold BEFORE UPDATE ON t FOR EACH ROW"
-                 " EXECUTE FUNCTION hold()")
+        self.sql(f"CREATE TRIGGER hold BEFORE UPDATE ON {table} FOR EACH ROW"
+                 f" EXECUTE FUNCTION hold_{gate}()")
 
     def held(self):
         return self.value("SELECT count(*) FROM pg_stat_activity"
@@ -169,6 +169,38 @@ class LiveValues(Base):
             " WHERE t.id = free.id", self.ring.seal(zoo.plain("live")))
         self.assertEqual(result.column("other")["conflict"], len(changed))
         self.assertMissed(result, conflict=0, moved=len(changed))
+
+    def test_of_plaintext_alike_no_row_is_taken_for_another(self):
+        self.sql("TRUNCATE t")
+        self.sql("INSERT INTO t SELECT i, 'yes', 0"
+                 " FROM generate_series(1, 60000) AS i")
+        self.tool.configure(t={"columns": "secret", "raw": "encrypt"})
+        changed, result = self.race(
+            " UPDATE t SET secret = 'no' FROM free WHERE t.id = free.id"
+            " AND t.id < 300")
+        self.assertExit(0, result)
+        self.assertMissed(result, conflict=len(changed), moved=0)
+
+    def test_a_count_that_a_crash_took_back_is_not_taken_back_once_more(self):
+        self.sql("CREATE TABLE u (id int PRIMARY KEY, secret text)")
+        zoo.copy_rows(self.admin, "u", ("id", "secret"), (
+            (i, self.old(i)) for i in range(5)))
+        self.tool.configure(rotate={"workers": 1}, t={"columns": "secret"},
+                            u={"columns": "secret"})
+        self.hold_first_write()
+        self.hold_first_write("u", "gate_of_u")
+        run = self.start()
+        self.until(self.held, "t is about to be written")
+        self.change(" UPDATE t SET n = 7 FROM free WHERE t.id = free.id")
+        self.sql("DELETE FROM gate")
+        self.until(lambda: self.value(
+            "SELECT sum(conflict[1]) FROM pgrekey.chunk") and self.held(),
+            "u is about to be written")
+        self.sql("UPDATE pgrekey.chunk SET conflict = '{0}', moved = '{0}'")
+        self.sql("DELETE FROM gate_of_u")
+        result = run.finish()
+        self.assertExit(0, result)
+        self.assertEqual((result.sum("conflict"), result.sum("moved")), (0, 0))
 
     def test_a_value_set_to_null_between_read_and_write_stays_null(self):
         changed, result = self.race(

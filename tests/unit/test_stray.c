@@ -26,6 +26,10 @@ of_two_that_are_alike_the_one_of_that_place_is_met(void **state)
 	found = stray_list_find(&l, &there);
 	assert_non_null(found);
 	assert_true(stray_is_at(found, &there));
+	found->met = true;
+	found = stray_list_find(&l, &there);
+	assert_non_null(found);
+	assert_false(stray_is_at(found, &there));
 	there.leaf = 2;
 	assert_non_null(stray_list_find(&l, &there));
 	there.hash = 10;
@@ -66,10 +70,8 @@ what_was_met_is_met_once(void **state)
 	s.hash = 8;
 	stray_list_add(&l, &s);
 	strays_add(&all, &l);
-	assert_int_equal(atomic_load(&all.open), 1);
 	assert_true(strays_meet(&leaf, &all, &seen));
 	assert_int_equal(leaf, 1);
-	assert_int_equal(atomic_load(&all.open), 0);
 	assert_false(strays_meet(&leaf, &all, &seen));
 	seen.hash = 8;
 	assert_false(strays_meet(&leaf, &all, &seen));
@@ -78,32 +80,97 @@ what_was_met_is_met_once(void **state)
 }
 
 static void
-more_than_the_most_are_not_kept_until_others_are_met(void **state)
+plaintext_is_not_kept(void **state)
 {
-	struct stray_list l = {0}, more = {0};
-	struct stray s, seen = stray(STRAYS_MAX + 1, 1, 0);
+	struct stray_list l = {0};
+	struct stray s = stray(7, 1, 3), seen = stray(7, 1, 9);
 	struct strays all;
 	uint32_t leaf;
 
 	(void)state;
 	strays_init(&all);
-	for (uint64_t i = 0; i <= STRAYS_MAX; i++) {
-		s = stray(i, 1, 0);
+	s.clear = true;
+	stray_list_add(&l, &s);
+	assert_non_null(stray_list_find(&l, &seen));
+	strays_add(&all, &l);
+	assert_false(strays_meet(&leaf, &all, &seen));
+	assert_false(strays_may_have(&all, 7));
+	stray_list_done(&l);
+	strays_done(&all);
+}
+
+static void
+the_newest_are_kept_where_there_is_no_room_for_all(void **state)
+{
+	struct stray_list l = {0}, more = {0};
+	struct stray last = stray(STRAYS_MAX, 1, 0), first = stray(1, 1, 0);
+	struct strays all;
+	uint32_t leaf;
+
+	(void)state;
+	strays_init(&all);
+	assert_false(strays_may_have(&all, first.hash));
+	for (uint64_t i = 0; i < STRAYS_MAX; i++) {
+		struct stray s = stray(i, 1, 0);
+
 		stray_list_add(&l, &s);
 	}
-	s = seen;
-	stray_list_add(&more, &s);
+	strays_add(&all, &l);
+	assert_true(strays_meet(&leaf, &all, &first));
+	stray_list_add(&more, &last);
+	strays_add(&all, &more); /* in the room of the first */
+	first.hash = 2;
+	assert_true(strays_meet(&leaf, &all, &first));
 	strays_add(&all, &l);
 	strays_add(&all, &more);
-	assert_int_equal(atomic_load(&all.open), STRAYS_MAX);
-	assert_false(strays_meet(&leaf, &all, &seen));
-	s = stray(0, 1, 0);
-	assert_true(strays_meet(&leaf, &all, &s));
-	strays_add(&all, &more);
-	assert_true(strays_meet(&leaf, &all, &seen));
+	assert_true(strays_may_have(&all, last.hash));
+	assert_true(strays_meet(&leaf, &all, &last));
+	first.hash = 3;
+	assert_false(strays_meet(&leaf, &all, &first));
+	strays_forget(&all);
+	assert_false(strays_meet(&leaf, &all, &last));
 	stray_list_done(&l);
 	stray_list_done(&more);
 	strays_done(&all);
+}
+
+/* An envelope that somebody copied into each row. */
+static void
+many_that_are_alike_are_told_by_their_place(void **state)
+{
+	struct stray_list l = {0};
+	struct stray elsewhere = stray(7, 2, 0);
+
+	(void)state;
+	for (uint32_t i = 0; i < STRAYS_MAX; i++) {
+		struct stray s = stray(7, 1, i);
+
+		stray_list_add(&l, &s);
+	}
+	for (uint32_t i = 0; i < STRAYS_MAX; i++) {
+		struct stray s = stray(7, 1, i);
+
+		stray_list_find(&l, &s)->met = true;
+		assert_null(i < 64 ? NULL : stray_list_find(&l, &elsewhere));
+	}
+	stray_list_done(&l);
+}
+
+static void
+the_end_of_a_value_tells_it_from_others(void **state)
+{
+	char value[200] = {0};
+	uint64_t hash = stray_hash(slice_of(value, sizeof(value)));
+
+	(void)state;
+	assert_true(hash != stray_hash(slice_of(value, sizeof(value) - 1)));
+	for (size_t i = sizeof(value) - 64; i < sizeof(value); i++) {
+		value[i] = 1;
+		assert_true(hash != stray_hash(slice_of(value, sizeof(value))));
+		value[i] = 0;
+	}
+	(void)stray_hash(slice_of(NULL, 0));
+	(void)stray_hash(slice_of(value, 7));
 }
 
 int
@@ -115,8 +182,11 @@ main(void)
 		cmocka_unit_test(
 			a_value_of_another_column_or_table_is_another_value),
 		cmocka_unit_test(what_was_met_is_met_once),
+		cmocka_unit_test(plaintext_is_not_kept),
 		cmocka_unit_test(
-			more_than_the_most_are_not_kept_until_others_are_met),
+			the_newest_are_kept_where_there_is_no_room_for_all),
+		cmocka_unit_test(many_that_are_alike_are_told_by_their_place),
+		cmocka_unit_test(the_end_of_a_value_tells_it_from_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "base64.h"
+#include "base64_int.h"
 #include "chars.h"
 
 /* No character of the alphabet. */
@@ -77,11 +77,17 @@ encode_group(char ret[4], const unsigned char p[3], const char *letter)
 void
 base64_encode(char *ret, struct slice in, enum base64_alphabet alphabet)
 {
+	size_t wide = base64_encode_wide(ret, in, alphabet);
 	const char *letter = letters[alphabet];
-	const unsigned char *p = in.ptr;
 	unsigned char last[3] = {0};
-	size_t left = in.len;
+	const unsigned char *p;
+	size_t left;
 
+	if (wide > 0)
+		in = slice_skip(in, wide);
+	ret += BASE64_ENCODED_SIZE(wide);
+	p = in.ptr;
+	left = in.len;
 	for (; left >= 3; left -= 3, p += 3, ret += 4)
 		encode_group(ret, p, letter);
 	if (left == 0)
@@ -112,17 +118,23 @@ base64_decode(
 	unsigned char *ret, struct slice in, enum base64_alphabet alphabet)
 {
 	const uint32_t(*place)[256] = strict_places[alphabet];
-	const unsigned char *p = in.ptr;
-	unsigned char *out = ret;
 	unsigned char group[4], bytes[3];
+	unsigned char *out = ret;
+	const unsigned char *p;
 	uint32_t seen = 0;
-	size_t pads;
+	size_t pads, wide;
+	bool ok;
 
 	if (in.len % 4 != 0)
 		return -1;
 	if (in.len == 0)
 		return 0;
-	for (size_t left = in.len; left > 4; left -= 4, p += 4, out += 3)
+	wide = base64_decode_wide(ret, &ok, in, alphabet);
+	if (!ok)
+		return -1;
+	p = in.ptr + wide;
+	out += wide / 4 * 3;
+	for (size_t left = in.len - wide; left > 4; left -= 4, p += 4, out += 3)
 		seen |= decode_group(out, p, place);
 
 	/* The last group: padding counts as zero bits, and the bytes that it

@@ -399,6 +399,10 @@ MUTANTS = {
         "g->ret->thorough |= !strcmp(n->kind, NUMBER_THOROUGH);",
         "g->ret->thorough = true;",
         "db/test_proof.py", "plain_proof"),
+    "a long text may have one character more": (
+        "src/crypto/base64_wide.c",
+        "is_between(c, 'A', 'Z')", "is_between(c, '@', 'Z')",
+        "unit/test_base64.c", None),
     "a row that went far is a conflict for ever": (
         "src/engine/stray.c",
         "\tfound = stray_list_find(&s->list, seen);\n",

@@ -108,6 +108,64 @@ every_length_reads_as_it_was_written(void **state)
 	}
 }
 
+#define LONG 68
+
+/* One group after the other, as the examples of the RFC are read. */
+static long
+by_groups(unsigned char ret[LONG], const unsigned char text[LONG],
+	enum base64_alphabet alphabet)
+{
+	long got = 0;
+
+	for (size_t i = 0; i < LONG; i += 4) {
+		unsigned char *part;
+		long n = strict(&part, slice_of(text + i, 4), alphabet);
+
+		/* Padding belongs to the end. */
+		if (n < 0 || (n < 3 && i + 4 < LONG)) {
+			free(part);
+			return -1;
+		}
+		memcpy(ret + got, part, (size_t)n);
+		got += n;
+		free(part);
+	}
+	return got;
+}
+
+static void
+assert_reads_by_groups(
+	const unsigned char text[LONG], enum base64_alphabet alphabet)
+{
+	unsigned char want[LONG], *whole;
+	long n = by_groups(want, text, alphabet);
+
+	assert_int_equal(strict(&whole, slice_of(text, LONG), alphabet), n);
+	if (n > 0)
+		assert_memory_equal(whole, want, (size_t)n);
+	free(whole);
+}
+
+static void
+a_long_text_reads_as_its_groups_do(void **state)
+{
+	unsigned char text[LONG];
+
+	(void)state;
+	for (size_t i = 0; i < LONG; i++)
+		text[i] = (unsigned char)('A' + i * 7 % 26);
+	for (size_t at = 0; at < LONG; at++) {
+		unsigned char was = text[at];
+
+		for (int c = 0; c < 256; c++) {
+			text[at] = (unsigned char)c;
+			assert_reads_by_groups(text, BASE64_STD);
+			assert_reads_by_groups(text, BASE64_URL);
+		}
+		text[at] = was;
+	}
+}
+
 static void
 strict_takes_no_foreign_character_at_any_place(void **state)
 {
@@ -263,6 +321,7 @@ main(void)
 		cmocka_unit_test(the_examples_of_the_rfc_hold),
 		cmocka_unit_test(the_alphabets_differ_in_two_characters),
 		cmocka_unit_test(every_length_reads_as_it_was_written),
+		cmocka_unit_test(a_long_text_reads_as_its_groups_do),
 		cmocka_unit_test(
 			strict_takes_no_foreign_character_at_any_place),
 		cmocka_unit_test(strict_takes_canonical_padding_only),

@@ -70,6 +70,10 @@ void window_init(struct window *w, struct buf *bytes);
 void window_bytes_init(struct buf *bytes);
 void window_done(struct window *w);
 struct slice window_value(const struct window *w, const struct cell *c);
+/* Rows that go together are step rows apart, which no processor expects: has
+ * the values of the next one on their way to it, and the place of those of the
+ * one behind it. */
+void window_expect(const struct window *w, size_t row, size_t step);
 
 /* Reads the rows of a range that are not current, in a transaction of its own
  * that has ended when this returns. In one flush; by a cursor where a window

@@ -45,6 +45,27 @@ window_value(const struct window *w, const struct cell *c)
 	return slice_of(w->bytes->ptr + c->at, c->len);
 }
 
+/* Lines of the cache. The processor itself goes on where values are longer. */
+#define LINE_BYTES 64
+#define LINES 8
+
+void
+window_expect(const struct window *w, size_t row, size_t step)
+{
+	size_t next = row + step, behind = next + step;
+
+	if (behind < w->rows)
+		__builtin_prefetch(&w->cell[behind * w->columns]);
+	for (size_t i = 0; i < w->columns && next < w->rows; i++) {
+		const struct cell *c = &w->cell[next * w->columns + i];
+		size_t len = c->len < LINES * LINE_BYTES ? c->len
+							 : LINES * LINE_BYTES;
+
+		for (size_t n = 0; n < len; n += LINE_BYTES)
+			__builtin_prefetch(w->bytes->ptr + c->at + n);
+	}
+}
+
 uint32_t
 rows_be32(const unsigned char *p)
 {

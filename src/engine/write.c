@@ -196,10 +196,13 @@ make_batch(bool *found, struct worker *w, struct deal *d, struct flight *f,
 	batch_reset(f->batch);
 	f->flies = f->heard = false;
 	do {
+		const struct window *win = &w->window[d->at];
+
 		f->window = d->at;
 		while (!is_full(w, d, f->batch) && deal_row(d, &row)) {
-			if (write_add_row(&nested, w, f->batch,
-				    &w->window[d->at], row, err) < 0)
+			window_expect(win, row, d->turns[d->at]);
+			if (write_add_row(&nested, w, f->batch, win, row, err) <
+				0)
 				return -1;
 			if (nested)
 				row_list_add(&w->nested, d->at, row);

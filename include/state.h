@@ -24,6 +24,7 @@ struct state {
 	int64_t worker;
 	int64_t opener; /* who stands for this process until a worker does */
 	bool paused; /* somebody wants the run to pause; the owner clears it */
+	char left[STATE_WHY]; /* what state_open_run() superseded, or "" */
 };
 
 /* -- schema ---------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * stop.h - being asked to stop: signals, a time budget, a failing worker.
  *
  * No signal handlers: signals are blocked in every thread, one thread waits
- * for them. First SIGINT or SIGTERM: finish the batch and hand the chunk back.
+ * for them. First SIGINT, SIGTERM or SIGHUP (but for one that was ignored, as
+ * under nohup): finish the batch and hand the chunk back.
  * Second: cancel what runs and roll back; where the server answers neither, the
  * process ends all the same, since that loses nothing. A stop that was
  * requested and has not come about within STOP_SOON_MS counts as a second

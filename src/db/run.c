@@ -80,11 +80,14 @@ static const char open_sql[] =
  * seal with its own primary any more: what the next run has rewritten would be
  * under the old one again. */
 static int
-supersede(struct state *s, int64_t run, struct err *err)
+supersede(struct state *s, const struct pg_result *r, int i, struct err *err)
 {
 	struct pg_args args = {0};
 
-	pg_arg_int(&args, run);
+	snprintf(s->left, sizeof(s->left),
+		"run %s to '%s' had not come to its end and is superseded",
+		pg_text(r, i, 0), pg_text(r, i, 2));
+	pg_arg_int(&args, pg_int(r, i, 0));
 	return state_exec(s,
 		"WITH fenced AS (UPDATE @.chunk SET epoch = epoch + 1"
 		" WHERE run_id = $1 AND state <> 'done') "
@@ -128,7 +131,7 @@ look_at_run(const struct remarks *to, struct state *s,
 			ours ? "is open: rotate would go on with it"
 			     : "was left: rotate would supersede it");
 	else if (!ours)
-		return supersede(s, id, err);
+		return supersede(s, r, i, err);
 	if (ours)
 		s->run = id;
 	return 0;

@@ -42,6 +42,8 @@ generations_open(
 		if (!tend_again(e, s, attempt, err))
 			return -1;
 	}
+	if (s->left[0])
+		log_warning("%s", s->left);
 	if (e->run != s->run)
 		strays_forget(&e->strays);
 	e->run = s->run;

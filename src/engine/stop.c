@@ -11,10 +11,15 @@
 static void
 signals_of_interest(sigset_t *set)
 {
+	struct sigaction hup;
+
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGUSR1);
+	/* A terminal that is gone, unless under nohup. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
 }
 
 /* Rolling back asks the server, and libpq waits for its answer without limit,
@@ -102,7 +107,7 @@ wait_for_signals(void *ctx)
 	signals_of_interest(&set);
 	for (;;) {
 		sig = sigtimedwait(&set, NULL, &tick);
-		if (sig == SIGINT || sig == SIGTERM)
+		if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP)
 			asked_to_stop(s);
 		else if (sig == SIGUSR1 && atomic_load(&s->ended))
 			break; /* stop_end() woke us */

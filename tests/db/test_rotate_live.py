@@ -523,6 +523,20 @@ class Stop(Base):
     def test_one_sigint_ends_it_with_5_says_how_and_resumes(self):
         self.stops_and_resumes(signal.SIGINT)
 
+    def with_sighup(self, disposition):
+        was = signal.signal(signal.SIGHUP, disposition)
+        self.addCleanup(signal.signal, signal.SIGHUP, was)
+
+    def test_a_terminal_that_is_gone_ends_it_with_5_and_it_resumes(self):
+        self.with_sighup(signal.SIG_DFL)
+        self.stops_and_resumes(signal.SIGHUP)
+
+    def test_under_nohup_it_goes_on_without_its_terminal(self):
+        self.with_sighup(signal.SIG_IGN)
+        run = self.begin()
+        run.send(signal.SIGHUP)
+        self.assertExit(0, run.finish())
+
     def test_two_signals_end_it_at_once(self):
         before = self.look()
         run = self.begin()

@@ -363,7 +363,9 @@ class Meetings(Base):
         self.assertLess(self.done(), self.ROWS, "the run was too fast")
         self.ring = self.ring.with_primary("k2026")
         self.tool.set_ring(self.ring)
-        self.assertExit(0, self.tool.rotate())
+        result = self.tool.rotate()
+        self.assertExit(0, result)
+        self.assertRegex(result.err, "warning: run 1 to 'k2025' .*superseded")
         self.assertRight(before, self.look())
 
     def test_after_kill_9_the_same_command_resumes_at_once(self):

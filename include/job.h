@@ -26,6 +26,10 @@ struct job {
 };
 
 bool job_selects(const struct job *job, size_t target);
+/* Before the leaves are listed: says who has locked a table, so that we wait.
+ */
+int job_tell_locked(
+	const struct job *job, struct pg *pg, struct err *err) MUST_CHECK;
 /* Refuses tables without partitions: there not even the column's name was
  * checked. */
 int job_check_leaves(const struct job *job, const struct catalog *catalog,

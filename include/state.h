@@ -313,6 +313,11 @@ int state_is_waiting(bool *ret, struct state *s, struct err *err) MUST_CHECK;
 int state_lockers(struct state *s, const struct selection *sel, char who[256],
 	struct err *err) MUST_CHECK;
 
+/* Who has locked a table of the target against everybody: to list it, we wait.
+ * "" if nobody has. */
+int state_locked_by(char who[256], struct state *s, const struct target *t,
+	struct err *err) MUST_CHECK;
+
 /* min(lock_timeout, deadlock_timeout / 4) and 0.7 * deadlock_timeout: the
  * application is never the victim of a deadlock with us. */
 int state_limits(int64_t *lock_ms, int64_t *statement_ms, struct state *s,

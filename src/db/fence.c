@@ -85,6 +85,16 @@ name_holders(char who[256], const struct pg_result *r)
 }
 
 /* {"3/12","-1/740"}: the names hold digits, a sign and a slash only. */
+static void
+list_names(struct buf *ret, const struct pg_result *r)
+{
+	buf_reset(ret);
+	buf_addc(ret, '{');
+	for (int i = 0; i < pg_rows(r); i++)
+		buf_addf(ret, "%s\"%s\"", i ? "," : "", pg_text(r, i, 0));
+	buf_addc(ret, '}');
+}
+
 static int
 list_holders(struct buf *ret, struct state *s, const struct selection *sel,
 	const char *modes, struct err *err)
@@ -100,11 +110,7 @@ list_holders(struct buf *ret, struct state *s, const struct selection *sel,
 	buf_done(&array);
 	if (rc < 0)
 		return -1;
-	buf_reset(ret);
-	buf_addc(ret, '{');
-	for (int i = 0; i < pg_rows(r); i++)
-		buf_addf(ret, "%s\"%s\"", i ? "," : "", pg_text(r, i, 0));
-	buf_addc(ret, '}');
+	list_names(ret, r);
 	pg_free(r);
 	return 0;
 }
@@ -230,6 +236,46 @@ state_lockers(struct state *s, const struct selection *sel, char who[256],
 	if (rc == 0 && !who[0]) /* of another table, by way of a trigger */
 		snprintf(who, 256, "others");
 	buf_done(&list);
+	return rc;
+}
+
+/* The size of what is outside the pages is behind a lock of its own. */
+static const char lockers_sql[] =
+	"WITH RECURSIVE tree(oid, toast) AS ("
+	"SELECT c.oid, c.reltoastrelid FROM pg_catalog.pg_class AS c"
+	" JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+	" WHERE n.nspname = $1 AND c.relname = $2 UNION"
+	" SELECT c.oid, c.reltoastrelid FROM pg_catalog.pg_inherits AS i"
+	" JOIN tree ON i.inhparent = tree.oid"
+	" JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid) "
+	"SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks AS l"
+	" JOIN tree ON l.relation IN (tree.oid, tree.toast)"
+	" WHERE l.locktype = 'relation' AND l.granted"
+	" AND l.mode = 'AccessExclusiveLock' AND l.database ="
+	" (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname ="
+	" pg_catalog.current_database())";
+
+int
+state_locked_by(
+	char who[256], struct state *s, const struct target *t, struct err *err)
+{
+	struct pg_args args = {0};
+	struct pg_result *r;
+	struct buf list;
+	bool there;
+	int rc = 0;
+
+	who[0] = '\0';
+	pg_arg_text(&args, t->schema);
+	pg_arg_text(&args, t->table);
+	if (pg_query(&r, s->pg, lockers_sql, &args, err) < 0)
+		return -1;
+	buf_init(&list, (size_t)1 << 20);
+	list_names(&list, r);
+	if (pg_rows(r) > 0)
+		rc = still_there(&there, s, buf_str(&list), who, err);
+	buf_done(&list);
+	pg_free(r);
 	return rc;
 }
 

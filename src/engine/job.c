@@ -1,6 +1,8 @@
 #include "job.h"
 #include "keyring.h"
+#include "log.h"
 #include "quote.h"
+#include "state.h"
 
 bool
 job_selects(const struct job *job, size_t target)
@@ -38,6 +40,24 @@ job_is_partial(const struct job *job)
 			return true;
 	}
 	return false;
+}
+
+int
+job_tell_locked(const struct job *job, struct pg *pg, struct err *err)
+{
+	struct state s = {.pg = pg};
+	char who[256];
+
+	for (size_t i = 0; i < job->targets; i++) {
+		const struct target *t = &job->target[i];
+
+		if (state_locked_by(who, &s, t, err) < 0)
+			return -1;
+		if (who[0])
+			log_warning("waiting for table %s.%s, locked by %s",
+				t->schema, t->table, who);
+	}
+	return 0;
 }
 
 int

@@ -293,7 +293,8 @@ rotate_run(struct outcome *ret, const struct rotate_options *o, struct err *err)
 	if (job_connect(&s.pg, &o->job, &e.stop, err) < 0)
 		goto out;
 	set_looking(&e, s.pg);
-	if (generations_load(&e, s.pg, err) < 0 ||
+	if (job_tell_locked(&o->job, s.pg, err) < 0 ||
+		generations_load(&e, s.pg, err) < 0 ||
 		state_limits(&e.lock_ms, &e.statement_ms, &s,
 			o->lock_timeout_ms, err) < 0 ||
 		read_clock(&e, &s, err) < 0)

@@ -263,8 +263,9 @@ look(struct verify *v, struct pg *pg, struct err *err)
 	const struct job *job = &v->o->job;
 
 	set_looking(v, pg);
-	if (catalog_load(&v->catalog, pg, job->target, job->targets,
-		    CATALOG_READ, err) < 0 ||
+	if (job_tell_locked(job, pg, err) < 0 ||
+		catalog_load(&v->catalog, pg, job->target, job->targets,
+			CATALOG_READ, err) < 0 ||
 		wait_for_writers(v, pg, err) < 0)
 		return -1;
 	v->ret->standby = v->catalog.standby;

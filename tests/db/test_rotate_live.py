@@ -652,6 +652,20 @@ class Locked(Base):
         locker.rollback()
         self.assertExit(0, run.finish())
 
+    def test_whoever_waits_for_it_from_the_start_says_so(self):
+        self.tool.configure(a={"columns": "secret"}, b={"columns": "secret"})
+        locker = self.lock()
+        pid = locker.info.backend_pid
+        for run in (self.start(), self.start("--dry-run"),
+                    self.tool.start_verify()):
+            self.until(lambda run=run: "waiting for table public.b, locked by"
+                       f" pid {pid} " in run.said(), "it says so")
+            self.assertNotIn("public.a", run.said())
+            run.send(signal.SIGTERM)
+            self.assertExit(5, run.finish())
+        locker.rollback()
+        self.assertNotIn("waiting", self.tool.rotate().err)
+
     def test_each_time_it_is_a_new_wait(self):
         """Who waited for a table once, and then for others, does not count
         both together."""

@@ -336,6 +336,17 @@ state_lockers(struct state *s, const struct selection *sel, char who[256],
 }
 
 int
+state_locked_by(
+	char who[256], struct state *s, const struct target *t, struct err *err)
+{
+	(void)t;
+	if (fake_enter(s->pg, "state_locked_by", err) < 0)
+		return -1;
+	who[0] = '\0';
+	return fake_leave(s->pg, err);
+}
+
+int
 state_limits(int64_t *lock_ms, int64_t *statement_ms, struct state *s,
 	int64_t wanted_lock_ms, struct err *err)
 {

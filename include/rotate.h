@@ -20,7 +20,8 @@ struct rotate_options {
 	int64_t lock_timeout_ms;
 	int64_t answer_timeout_ms; /* 0: wait for the server without limit */
 	int64_t max_passes;
-	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
+	int64_t max_rows_per_second; /* of all hosts that have the same number;
+					0: no limit */
 	struct pressure_limits limits;
 	bool suppress_triggers; /* session_replication_role = replica */
 	bool thorough;          /* open values that are labelled current too */

@@ -155,7 +155,9 @@ const struct option option_table[] = {
 		.argument = "N",
 		.example = "5000",
 		.help = "write so many rows in a second, at most",
-		.comment = "All hosts of a run together."},
+		.comment = "All hosts of a run together, if each has the same "
+			   "number: a process takes its share of its own, and "
+			   "one without does not wait."},
 	NUMBER("rotate", "max_replica_lag", "rotate", OPTION_DURATION,
 		max_replica_lag_ms, "10s", 0, 24 * HOUR, "DURATION",
 		"wait while a standby lags further behind, or is gone",

@@ -13,7 +13,8 @@
 struct throttle {
 	struct pressure pressure;
 	const struct run_spec *spec;
-	int64_t max_rows_per_second; /* of all hosts together; 0: no limit */
+	int64_t max_rows_per_second; /* of all hosts that have the same number;
+					0: no limit */
 	int64_t workers;             /* of this process */
 	int64_t looked_ms;
 	char told[PRESSURE_REASON]; /* what status says */

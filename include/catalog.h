@@ -32,6 +32,7 @@ struct leaf {
 	char *sql_schema;           /* "schema" */
 	char **key;   /* primary key columns, NULL-terminated; may be empty */
 	char **asked; /* likewise: those that `where` seems to name */
+	char *asked_grant; /* of those that may not be read, or NULL */
 	bool lock_for_update; /* a unique index covers an encrypted column */
 	bool may_toast;       /* values may live outside the page */
 	bool toasted;         /* some did when this was loaded */

@@ -4,6 +4,8 @@
 #include "catalog_int.h"
 #include "quote.h"
 
+#define GRANT_MAX ((size_t)1 << 20)
+
 /* A column with its type followed down through domains. typmod is the first
  * one set on the way. */
 static const char column_sql[] =
@@ -52,7 +54,9 @@ static const char key_sql[] =
 /* Columns whose names are words of $2, the condition. One too many when a
  * literal has such a word, but none is missed. */
 static const char asked_sql[] =
-	"SELECT a.attname, true FROM pg_catalog.pg_attribute a"
+	"SELECT a.attname,"
+	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')"
+	" FROM pg_catalog.pg_attribute a"
 	" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
 	" AND pg_catalog.lower($2) ~ ('(^|[^[:alnum:]_$])'"
 	"  || pg_catalog.regexp_replace(pg_catalog.lower(a.attname::text),"
@@ -156,36 +160,81 @@ catalog_load_column(
 
 /* Names of columns, and whether each may be read. */
 static int
-load_names(char ***ret, const struct leaf *leaf, struct loader *load,
+ask_names(struct pg_result **ret, const struct leaf *leaf, struct pg *pg,
 	const char *sql, const char *condition, struct err *err)
 {
 	struct pg_args args = {0};
-	struct pg_result *r;
-	int rc = 0;
 
 	pg_arg_int(&args, leaf->oid);
 	if (condition)
 		pg_arg_text(&args, condition);
-	if (pg_query(&r, load->pg, sql, &args, err) < 0)
+	return pg_query(ret, pg, sql, &args, err);
+}
+
+static int
+load_key(struct leaf *leaf, struct loader *load, struct err *err)
+{
+	struct pg_result *r;
+	int rc = 0;
+
+	if (ask_names(&r, leaf, load->pg, key_sql, NULL, err) < 0)
 		return -1;
-	*ret = xcalloc((size_t)pg_rows(r) + 1, sizeof(**ret));
+	leaf->key = xcalloc((size_t)pg_rows(r) + 1, sizeof(*leaf->key));
 	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
-		(*ret)[i] = xstrdup(pg_text(r, i, 0));
+		leaf->key[i] = xstrdup(pg_text(r, i, 0));
 		if (!pg_bool(r, i, 1))
 			rc = catalog_missing(
-				load, "SELECT", (*ret)[i], leaf, err);
+				load, "SELECT", leaf->key[i], leaf, err);
 	}
 	pg_free(r);
 	return rc;
 }
 
+/* What would help if the server refuses the condition. Whether it really reads
+ * these columns, only the server knows. */
+static void
+prepare_grant(
+	struct leaf *leaf, const struct loader *load, const struct pg_result *r)
+{
+	const char *separator = "GRANT SELECT (";
+	struct buf sql;
+
+	buf_init(&sql, GRANT_MAX);
+	for (int i = 0; i < pg_rows(r); i++) {
+		if (pg_bool(r, i, 1))
+			continue;
+		buf_adds(&sql, separator);
+		quote_ident(&sql, pg_text(r, i, 0));
+		separator = ", ";
+	}
+	if (sql.len > 0) {
+		buf_addf(&sql, ") ON %s TO ", leaf->sql_name);
+		quote_ident(&sql, load->role);
+		leaf->asked_grant = xstrdup(buf_str(&sql));
+	}
+	buf_done(&sql);
+}
+
+static int
+load_asked(struct leaf *leaf, const struct loader *load, struct err *err)
+{
+	const char *where = leaf->conf->where;
+	struct pg_result *r;
+
+	if (ask_names(&r, leaf, load->pg, asked_sql, where, err) < 0)
+		return -1;
+	leaf->asked = xcalloc((size_t)pg_rows(r) + 1, sizeof(*leaf->asked));
+	for (int i = 0; i < pg_rows(r); i++)
+		leaf->asked[i] = xstrdup(pg_text(r, i, 0));
+	prepare_grant(leaf, load, r);
+	pg_free(r);
+	return 0;
+}
+
 int
 catalog_load_names(struct leaf *leaf, struct loader *load, struct err *err)
 {
-	const char *where = leaf->conf->where;
-
-	if (where &&
-		load_names(&leaf->asked, leaf, load, asked_sql, where, err) < 0)
+	if (leaf->conf->where && load_asked(leaf, load, err) < 0)
 		return -1;
-	return load_names(&leaf->key, leaf, load, key_sql, NULL, err);
+	return load_key(leaf, load, err);
 }

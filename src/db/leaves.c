@@ -22,6 +22,7 @@ leaf_done(struct leaf *leaf)
 	free(leaf->column);
 	names_free(leaf->key);
 	names_free(leaf->asked);
+	free(leaf->asked_grant);
 	free(leaf->name);
 	free(leaf->sql_schema);
 	free(leaf->sql_name);

@@ -53,14 +53,26 @@ is_condition(const struct err *err)
 	       !strncmp(err->sqlstate, "P0", 2);
 }
 
+static void
+hint_denied(const struct leaf *leaf, struct err *err)
+{
+	if (leaf->asked_grant)
+		err_hint(err, "%s", leaf->asked_grant);
+	else if (leaf->conf->where)
+		err_hint(err, "GRANT what `pgrekey init --print` prints, and "
+			      "what functions and other tables in `where` "
+			      "need");
+	else
+		err_hint(err, "GRANT what `pgrekey init --print` prints");
+}
+
 int
 rows_unread(const struct rows *r, struct err *err)
 {
 	const struct target *t = r->leaf->conf;
 
 	if (!strcmp(err->sqlstate, "42501")) {
-		err_hint(err, "GRANT SELECT on every column that is read, "
-			      "those in `where` included");
+		hint_denied(r->leaf, err);
 	} else if (t->where && is_condition(err)) {
 		err->code = ERR_USAGE;
 		err_hint(err,

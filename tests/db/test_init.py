@@ -67,6 +67,16 @@ class Grants(Base):
         self.printed()
         self.rotates(40)
 
+    def test_each_column_is_named_once(self):
+        self.make("t", "PARTITION BY LIST (id)")
+        self.sql("CREATE TABLE t1 PARTITION OF t (PRIMARY KEY (id)) DEFAULT")
+        self.fill("t")
+        self.tool.configure(t={"columns": "secret", "where":
+                               "id >= 0 AND tenant = 7 AND secret > ''"})
+        self.assertIn('GRANT SELECT (ctid, "secret", "id", "tenant"), UPDATE'
+                      ' ("secret") ON', self.printed())
+        self.rotates(40)
+
     def test_other_columns_may_not_be_read(self):
         self.make("t")
         self.tool.configure(t={"columns": "secret", "where": "tenant_id = 7"})

@@ -32,7 +32,7 @@ struct leaf {
 	char *sql_schema;           /* "schema" */
 	char **key;   /* primary key columns, NULL-terminated; may be empty */
 	char **asked; /* likewise: those that `where` seems to name */
-	char *asked_grant; /* of those that may not be read, or NULL */
+	char *asked_grant;    /* of those that may not be read, or NULL */
 	bool lock_for_update; /* a unique index covers an encrypted column */
 	bool may_toast;       /* values may live outside the page */
 	bool toasted;         /* some did when this was loaded */
@@ -44,6 +44,7 @@ struct catalog {
 	struct leaf *leaf; /* in the order of the targets, then by oid */
 	size_t leaves;
 	bool standby; /* the server replays what another one writes */
+	bool hidden;  /* row-level security binds the role somewhere */
 };
 
 enum catalog_mode {
@@ -86,5 +87,7 @@ int catalog_refuse_read_only(struct err *err);
 
 /* Appends what a role needs to rotate these tables. */
 void catalog_grants(struct buf *sql, const struct catalog *c, const char *role);
+/* What it needs to see all rows, whatever the policies are. */
+void catalog_bypass(struct buf *sql, const char *role);
 
 #endif

@@ -76,6 +76,7 @@ load_relation(struct catalog *c, struct loader *load, const struct target *t,
 	if (!usable)
 		return 0;
 	catalog_fine(load);
+	c->hidden |= pg_bool(r, i, L_ROW_SECURITY);
 	if (catalog_check_relation(r, i, load, err) < 0)
 		return -1;
 	/* A partitioned table has no rows of its own. */

@@ -153,13 +153,17 @@ check_row_security(
 		.target = load->target,
 		.table = pg_text(r, i, L_NAME),
 	};
+	struct buf sql;
 
 	if (!load->privileges || !pg_bool(r, i, L_ROW_SECURITY))
 		return 0;
 	load->unreadable = true;
 	err_set(err, ERR_DB, "row-level security hides rows of %s",
 		about.table);
-	err_hint(err, "ALTER ROLE ... BYPASSRLS, or connect as its owner");
+	buf_init(&sql, sizeof(err->hint) - 1);
+	catalog_bypass(&sql, load->role);
+	err_hint(err, "%s, or connect as its owner", buf_str(&sql));
+	buf_done(&sql);
 	return remark_refuse(load->to, &about, err);
 }
 

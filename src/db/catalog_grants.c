@@ -70,6 +70,25 @@ grant_schemas(
 }
 
 void
+catalog_bypass(struct buf *sql, const char *role)
+{
+	buf_adds(sql, "ALTER ROLE ");
+	quote_ident(sql, role);
+	buf_adds(sql, " BYPASSRLS");
+}
+
+/* A comment: it opens all tables of the cluster's databases to the role, and
+ * whoever may GRANT may not always do this. */
+static void
+add_bypass(struct buf *sql, const char *role)
+{
+	buf_adds(sql, "-- Row-level security hides rows from this role. A "
+		      "superuser may lift it:\n-- ");
+	catalog_bypass(sql, role);
+	buf_adds(sql, ";\n");
+}
+
+void
 catalog_grants(struct buf *sql, const struct catalog *c, const char *role)
 {
 	for (size_t i = 0; i < c->leaves; i++) {
@@ -86,4 +105,6 @@ catalog_grants(struct buf *sql, const struct catalog *c, const char *role)
 		quote_ident(sql, role);
 		buf_adds(sql, ";\n");
 	}
+	if (c->hidden)
+		add_bypass(sql, role);
 }

@@ -1,4 +1,5 @@
 #include "inventory.h"
+#include "catalog.h"
 #include "quote.h"
 #include <stdlib.h>
 
@@ -313,7 +314,8 @@ inventory_remedy(struct buf *sql, const struct inventory *v,
 		quote_ident(sql, v->role);
 		buf_adds(sql, t->hidden ? "; " : "");
 	}
-	if (t->hidden)
-		buf_adds(sql, "ALTER ROLE ... BYPASSRLS, or connect as the "
-			      "table's owner");
+	if (t->hidden) {
+		catalog_bypass(sql, v->role);
+		buf_adds(sql, ", or connect as the table's owner");
+	}
 }

@@ -625,7 +625,7 @@ class Roles(Base):
         self.assertExit(1, result)
         self.assertIn("not read: public.other: row-level security hides rows",
                       result.err)
-        self.assertIn("BYPASSRLS", result.err)
+        self.assertIn(f'ALTER ROLE "{self.tool.user}" BYPASSRLS', result.err)
         result = self.discover("--output", "json")
         self.assertEqual(result.report["unread"][0]["table"], "public.other")
         self.assertExit(1, self.discover("--sample", 50))

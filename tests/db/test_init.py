@@ -88,6 +88,22 @@ class Grants(Base):
                            " 'SELECT')", self.tool.user, column), may, column)
 
 
+class Policies(Base):
+    def test_a_policy_that_hides_rows_is_named_and_left_to_the_reader(self):
+        """It is no GRANT on one table: all tables of the database open."""
+        self.make("t")
+        self.fill("t")
+        self.tool.configure(t={"columns": "secret"})
+        self.assertNotIn("BYPASSRLS", self.printed())
+        self.sql("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+        remedy = f'ALTER ROLE "{self.tool.user}" BYPASSRLS;'
+        self.assertIn(f"\n-- {remedy}\n", self.printed())
+        self.assertExit(4, self.tool.rotate())
+        self.sql(remedy)
+        self.assertNotIn("BYPASSRLS", self.printed())
+        self.rotates(40)
+
+
 class Again(Base):
     def test_a_table_that_is_added_later_gets_its_grants(self):
         for table in ("t", "u"):

@@ -162,6 +162,10 @@ try_rows(struct trial *t, struct err *refusal, struct err *err)
 		break;
 	}
 	*err = why;
+	/* The privileges on the table itself were looked at before. */
+	if (!strcmp(err->sqlstate, "42501"))
+		err_hint(err, "a trigger runs with the rights of this role; "
+			      "the server's log says which one it lacks");
 	return err_in(err, "trial write to %s, rolled back",
 		rows_leaf(t->rows)->name);
 }

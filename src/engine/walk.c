@@ -189,7 +189,7 @@ name_leaf(const struct worker *w, struct err *err)
 	if (!strcmp(err->sqlstate, "42501"))
 		err_hint(err, "`pgrekey check` names each privilege that is "
 			      "missing, with its GRANT; else a trigger needs "
-			      "one");
+			      "one, and the server's log says which");
 }
 
 int

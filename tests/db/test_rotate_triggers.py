@@ -203,6 +203,30 @@ class AllRows(Base):
             result.column("secret")["verdicts"].get("old"), self.ROWS)
 
 
+class Rights(Base):
+    HINT = ("hint: a trigger runs with the rights of this role; the server's "
+            "log says which one it lacks")
+
+    def setUp(self):
+        super().setUp()
+        self.audit("t")
+        self.role(f"CREATE ON DATABASE {self.database}",
+                  "SELECT, UPDATE ON t")
+
+    def test_a_trigger_that_lacks_a_right_is_told_from_the_table(self):
+        before = self.look()
+        for arguments in (("--dry-run",), ()):
+            result = self.tool.rotate(*arguments)
+            self.assertExit(4, result)
+            self.assertIn("trial write to public.t", result.err)
+            self.assertIn(self.HINT, result.err)
+        self.assertIn("permission denied for table audit",
+                      self.cluster.server_log())
+        self.assertUntouched(before, self.look())
+        self.sql(f"GRANT INSERT ON audit TO {self.tool.user}")
+        self.assertExit(0, self.tool.rotate())
+
+
 class Harmless(Base):
     def test_a_trigger_that_keeps_updated_at_works(self):
         self.trigger("BEGIN NEW.updated_at := now(); RETURN NEW; END")

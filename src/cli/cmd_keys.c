@@ -6,6 +6,9 @@
 
 #define REPORT_MAX (4 * 1024 * 1024)
 
+static const char no_primary[] =
+	"no primary key is configured: rotate, verify and check need one";
+
 static bool
 is_primary(const struct key *key, const char *primary)
 {
@@ -37,6 +40,8 @@ add_json_ring(struct json *j, const struct keyring *ring, const char *primary)
 	json_array(j, "warnings");
 	for (size_t i = 0; i < warnings; i++)
 		json_string(j, NULL, ring->warning[i]);
+	if (!primary)
+		json_string(j, NULL, no_primary);
 	json_end(j, ']');
 }
 
@@ -129,6 +134,8 @@ keys(const struct config *config, const struct keyring *none, struct err *err)
 		add_text(&out, ring, config->primary);
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	fflush(stdout);
+	if (!config->primary)
+		log_warning("%s", no_primary);
 	if (ring) {
 		keys_log_warnings(ring);
 		rc = rc == 0 ? tell_problems(ring, err) : rc;

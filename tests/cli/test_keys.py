@@ -79,7 +79,8 @@ class Keys(Case):
         self.keygen("k1")
         (self.keys / "bad").write_text(SECRET)
         (self.keys / "bad").chmod(0o600)
-        done = self.run_it("keys", "--directory", self.keys, status=3)
+        env = {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "k1"}
+        done = self.run_it("keys", "--directory", self.keys, env=env, status=3)
         self.assertRegex(done.stderr, "^pgrekey: .*bad: .*\nhint: ")
         done = self.run_it("keys", "--output=json", "--directory", self.keys,
                            status=3)
@@ -139,14 +140,30 @@ class Keys(Case):
         self.assertIn("k1", done.stdout)
         self.assertIn("k9", done.stderr)
 
+    def test_no_primary_at_all_is_a_warning_in_both_forms(self):
+        """Not exit 3: a directory may well be looked at before there is one."""
+        self.keygen("k1")
+        message = "no primary key is configured: rotate, verify and check need one"
+        for env, count in (({}, 1), (
+                {"DATABASE_ENCRYPTION_FERNET_PRIMARY_KEY_ID": "k1"}, 0)):
+            for output in ("text", "json"):
+                done = self.run_it("keys", "--directory", self.keys,
+                                   "--output", output, env=env)
+                self.assertEqual(
+                    done.stderr.count(f"pgrekey: warning: {message}\n"), count)
+            self.assertEqual(
+                json.loads(done.stdout)["warnings"].count(message), count)
+
     def test_a_key_that_others_can_read_is_a_warning_or_refused(self):
         self.keygen("k1")
+        self.keygen("k2")
         (self.keys / "k1").chmod(0o644)
         done = self.run_it("keys", "--directory", self.keys)
-        self.assertIn("pgrekey: warning: ", done.stderr)
-        path = self.config(f"[keys]\ndirectory = {self.keys}\n"
+        self.assertRegex(done.stderr, "pgrekey: warning: .* by others: k1")
+        path = self.config(f"[keys]\ndirectory = {self.keys}\nprimary = k2\n"
                            "strict_permissions = yes\n")
-        self.refuse("keys", "-c", path, status=3, message=".*k1")
+        done = self.run_it("keys", "-c", path, status=3)
+        self.assertRegex(done.stderr, "^pgrekey: .*/k1: is readable by others")
 
     def test_a_key_that_is_not_the_pinned_one_is_refused(self):
         self.keygen("k1")

@@ -1,4 +1,5 @@
 """What the documents tell people to type is what the program understands."""
+import json
 import re
 import unittest
 
@@ -46,6 +47,16 @@ class Documents(Case):
             # cron's own PATH has no /usr/local/bin.
             self.assertTrue(line.startswith("/usr/local/bin/pgrekey "), line)
         self.accepts("\n".join(lines), 4)
+
+    def test_the_verdicts_of_all_documents_are_those_of_the_program(self):
+        source = (ROOT / "src/format/verdict.c").read_text()
+        verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"', source)
+        self.assertGreater(len(verdicts), 5)
+        schema = json.loads((ROOT / "docs/report.schema.json").read_text())
+        self.assertEqual(schema["$defs"]["verdict"]["enum"], verdicts)
+        table = README.split("## Verdicts")[1].split("##")[0]
+        rows = "".join(re.findall(r"(?m)^\| (`.*?`) \|", table))
+        self.assertEqual(re.findall(r"`(\w+)`", rows), verdicts)
 
     def test_the_configurations_are_understood(self):
         texts = [*blocks(README, "ini"), self.cron_job()[0]]

@@ -25,7 +25,7 @@ enum err_code {
 	ERR_USAGE = 2,        /* command line or configuration */
 	ERR_KEYS = 3,         /* key directory, key file, primary */
 	ERR_DB = 4,           /* server unreachable, privileges; or no report */
-	ERR_STOPPED = 5,      /* stopped early; run again to continue */
+	ERR_STOPPED = 5,      /* stopped early; run again */
 	ERR_INCONCLUSIVE = 6, /* open transactions could still commit */
 	ERR_BUG = 70,         /* self-check failed, or our own mistake */
 };

@@ -61,6 +61,7 @@ const struct command cmd_discover = {
 		   "jsonb, bytea), changes nothing, and prints the sections "
 		   "that the configuration lacks, ready to paste. Exit status "
 		   "0 means that there are none, 1 that there are, or that a "
-		   "table could not be read. Keys are not needed.",
+		   "table could not be read, 6 that a sample showed none. "
+		   "Keys are not needed.",
 	.run = run,
 };

@@ -17,7 +17,7 @@ static const struct status statuses[] = {
 	{ERR_USAGE, "command line or configuration"},
 	{ERR_KEYS, "key directory, key file or primary key"},
 	{ERR_DB, "database: unreachable, privileges, read-only; or no report"},
-	{ERR_STOPPED, "stopped early; run again to continue"},
+	{ERR_STOPPED, "stopped early; run again: rotate continues"},
 	{ERR_INCONCLUSIVE, "open transactions could still bring old values"},
 	{ERR_BUG, "a self-check failed"},
 };

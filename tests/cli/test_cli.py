@@ -51,6 +51,14 @@ class Help(Case):
         ).split():
             self.assertRegex(shown, rf"--{flag}\b")
 
+    def test_help_tells_only_rotate_of_runs_that_go_on(self):
+        for command in ("rotate", "verify", "discover", "check"):
+            shown = " ".join(self.run_it(command, "--help").stdout.split())
+            for words in ("run again to continue", "does not complete a run"):
+                self.assertEqual(words in shown, command == "rotate", command)
+            self.assertEqual("the next time it starts anew" in shown,
+                             command in ("verify", "discover"), command)
+
     def test_what_cannot_be_printed_is_exit_4(self):
         for where in (">&-", ">/dev/full"):
             done = subprocess.run(

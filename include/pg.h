@@ -102,6 +102,7 @@ int pg_query(struct pg_result **ret, struct pg *pg, const char *sql,
 /* Runs what needs none of our settings: COMMIT, SET LOCAL, or a script that
  * pg_add_begin() began. */
 int pg_exec(struct pg *pg, const char *sql, struct err *err) MUST_CHECK;
+bool pg_is_idle(const struct pg *pg); /* no transaction is open */
 /* Best effort: whatever was open is rolled back, answers that were not waited
  * for are dropped. */
 void pg_rollback(struct pg *pg);

@@ -188,11 +188,16 @@ pg_answers(const char *sql, PGresult *r)
 		       !strcmp(PQcmdStatus(r), "COMMIT"));
 }
 
+bool
+pg_is_idle(const struct pg *pg)
+{
+	return PQtransactionStatus(pg->conn) == PQTRANS_IDLE;
+}
+
 int
 pg_wrap(bool *wrapped, struct pg *pg, struct err *err)
 {
-	*wrapped =
-		pg->settings && PQtransactionStatus(pg->conn) == PQTRANS_IDLE;
+	*wrapped = pg->settings && pg_is_idle(pg);
 	return *wrapped ? pg_begin(pg, PG_WRITE, NULL, err) : 0;
 }
 

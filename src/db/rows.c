@@ -50,7 +50,8 @@ is_condition(const struct err *err)
 {
 	return !strncmp(err->sqlstate, "22", 2) ||
 	       !strncmp(err->sqlstate, "42", 2) ||
-	       !strncmp(err->sqlstate, "P0", 2);
+	       !strncmp(err->sqlstate, "P0", 2) ||
+	       !strcmp(err->sqlstate, "25006"); /* it writes */
 }
 
 static void

@@ -10,28 +10,57 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What a condition of the user's calls may write: where the caller has no
+ * transaction, it gets one in which nothing can. */
+static int
+begin_reading(bool *ours, struct pg *pg, struct err *err)
+{
+	*ours = pg_is_idle(pg);
+	return *ours ? pg_begin(pg, PG_READ, NULL, err) : 0;
+}
+
+/* rc: how the reading went. */
+static int
+end_reading(bool ours, int rc, struct pg *pg, struct err *err)
+{
+	if (!ours || rc == 0)
+		return ours ? pg_exec(pg, "COMMIT", err) : rc;
+	pg_rollback(pg);
+	return rc;
+}
+
 /* The statement in r->sql: it looks at the whole leaf, so nobody hangs up. */
 static int
 ask(struct pg_result **ret, struct rows *r, struct pg *pg, struct err *err)
 {
+	bool ours;
 	int rc;
 
+	if (begin_reading(&ours, pg, err) < 0)
+		return -1;
 	pg_be_patient(pg, true);
 	rc = pg_query(ret, pg, buf_str(&r->sql), NULL, err);
 	pg_be_patient(pg, false);
-	return rc < 0 ? rows_unread(r, err) : 0;
+	if (rc < 0)
+		(void)!rows_unread(r, err);
+	return end_reading(ours, rc, pg, err);
 }
 
 /* The same, row by row. */
 static int
 stream(struct rows *r, struct pg *pg, pg_row_fn fn, void *ctx, struct err *err)
 {
+	bool ours;
 	int rc;
 
+	if (begin_reading(&ours, pg, err) < 0)
+		return -1;
 	pg_be_patient(pg, true);
 	rc = pg_stream(pg, buf_str(&r->sql), NULL, fn, ctx, err);
 	pg_be_patient(pg, false);
-	return rc < 0 ? rows_unread(r, err) : 0;
+	if (rc < 0)
+		(void)!rows_unread(r, err);
+	return end_reading(ours, rc, pg, err);
 }
 
 int
@@ -225,8 +254,8 @@ rows_may_be_oversize(
 	return 0;
 }
 
-int
-rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
+static int
+glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 {
 	struct pg_result *result;
 	int64_t blocks;
@@ -248,6 +277,16 @@ rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 		pg_free(result);
 	}
 	return 0;
+}
+
+int
+rows_glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
+{
+	bool ours;
+
+	if (begin_reading(&ours, pg, err) < 0)
+		return -1;
+	return end_reading(ours, glance(ret, r, pg, err), pg, err);
 }
 
 /* -- lengths --------------------------------------------------------------- */

@@ -60,6 +60,23 @@ class Base(Scene):
         return result
 
 
+class Deferred(Base):
+    ROWS = 16
+
+    def test_a_deferred_trigger_holds_locks_no_longer_than_another(self):
+        """COMMIT has no time limit."""
+        self.sql("CREATE TABLE took (s float)")
+        self.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN PERFORM pg_sleep(0.25); INSERT INTO public.took"
+                 " VALUES (extract(epoch FROM clock_timestamp() - now()));"
+                 " RETURN NULL; END$$")
+        self.sql("CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON t DEFERRABLE"
+                 " INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()")
+        self.assertExit(0, self.tool.rotate())
+        self.assertEqual(self.value("SELECT count(*) FROM took"), self.ROWS)
+        self.assertLess(self.value("SELECT max(s) FROM took"), 2)
+
+
 class Elsewhere(Base):
     """A trigger that needs a lock which somebody keeps for a while."""
 

@@ -44,6 +44,15 @@ class Condition(Scene):
         self.refuses("secret::int = 7")
         self.refuses("secret::int = 7", "--dry-run")
 
+    def test_what_writes_is_exit_2_and_has_written_nothing(self):
+        self.sql("CREATE TABLE log (n int)")
+        self.sql("CREATE FUNCTION writes() RETURNS boolean LANGUAGE plpgsql AS"
+                 " 'BEGIN INSERT INTO public.log VALUES (1); RETURN true;"
+                 " END'")
+        for arguments in ["--dry-run"], []:
+            self.refuses("writes()", *arguments)
+            self.assertEqual(self.value("SELECT count(*) FROM log"), 0)
+
     def test_verify_says_the_same(self):
         self.refuses("secret::int = 7", command="verify")
         self.refuses("secret::int = 7", "--quick", command="verify")

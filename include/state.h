@@ -192,7 +192,9 @@ struct finding {
 	const char *row; /* JSON object: primary key or ctid */
 	const char *verdict;
 	const char *reason;
-	bool by_pass; /* found by a worker, not by the proof */
+	bool by_pass;  /* found by a worker, not by the proof */
+	uint32_t keys; /* of verify --retire: those it needs or may need, a bit
+			  each; not stored */
 };
 
 /* Remembers a value that the run leaves as it is. Once per row and column. */

@@ -26,6 +26,7 @@ outcome_add_finding(struct outcome *ret, const struct finding *f)
 		.row = xstrdup(f->row),
 		.verdict = f->verdict,
 		.reason = xstrdup(f->reason),
+		.keys = f->keys,
 	};
 }
 

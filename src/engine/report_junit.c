@@ -45,8 +45,28 @@ add_xml(struct buf *b, const char *text)
 
 struct suite {
 	struct buf *cases;
-	int tests, failures;
+	int tests, failures, skipped;
 };
+
+static void
+begin_case(struct suite *s, const char *class, const char *name)
+{
+	s->tests++;
+	buf_adds(s->cases, "    <testcase classname=\"");
+	add_xml(s->cases, class);
+	buf_adds(s->cases, "\" name=\"");
+	add_xml(s->cases, name);
+}
+
+static void
+skip_case(struct suite *s, const char *class, const char *name, const char *why)
+{
+	begin_case(s, class, name);
+	s->skipped++;
+	buf_adds(s->cases, "\">\n      <skipped message=\"");
+	add_xml(s->cases, why);
+	buf_adds(s->cases, "\"/>\n    </testcase>\n");
+}
 
 /* A test case; message NULL: it passed. lines is what a failure goes on to
  * say, already XML. */
@@ -56,11 +76,7 @@ add_case(struct suite *s, const char *class, const char *name,
 {
 	struct buf *b = s->cases;
 
-	s->tests++;
-	buf_adds(b, "    <testcase classname=\"");
-	add_xml(b, class);
-	buf_adds(b, "\" name=\"");
-	add_xml(b, name);
+	begin_case(s, class, name);
 	if (!message) {
 		buf_adds(b, "\"/>\n");
 		return;
@@ -91,6 +107,23 @@ is_readable(enum verdict v)
 	}
 }
 
+static void
+add_line(struct buf *b, const struct finding *f, bool with_column)
+{
+	add_xml(b, f->table);
+	buf_addc(b, ' ');
+	if (with_column) {
+		add_xml(b, f->column);
+		buf_addc(b, ' ');
+	}
+	add_xml(b, f->row);
+	buf_adds(b, ": ");
+	add_xml(b, f->verdict);
+	buf_adds(b, f->reason[0] ? ", " : "");
+	add_xml(b, f->reason);
+	buf_addc(b, '\n');
+}
+
 /* The findings of a column whose verdict is of that kind. */
 static void
 add_lines(struct buf *b, const struct outcome *facts, size_t target,
@@ -104,14 +137,7 @@ add_lines(struct buf *b, const struct outcome *facts, size_t target,
 			!verdict_find(&v, f->verdict) ||
 			is_readable(v) != readable)
 			continue;
-		add_xml(b, f->table);
-		buf_addc(b, ' ');
-		add_xml(b, f->row);
-		buf_adds(b, ": ");
-		add_xml(b, f->verdict);
-		buf_adds(b, f->reason[0] ? ", " : "");
-		add_xml(b, f->reason);
-		buf_addc(b, '\n');
+		add_line(b, f, false);
 	}
 }
 
@@ -139,12 +165,20 @@ static const struct check checks[] = {
 	{"every value is sealed by the primary", true},
 };
 
+/* Whether a key may go says nothing about the others: such a case could be red
+ * where the exit status is 0. What does not open may be under any key. */
+static bool
+is_asked(const struct verify_options *o, const struct check *check)
+{
+	return o->retires == 0 || !check->readable;
+}
+
 static void
 check_column(struct suite *s, const struct verify_outcome *outcome,
-	const struct job *job, size_t target, size_t column)
+	const struct verify_options *o, size_t target, size_t column)
 {
 	const struct tally_column *c = &outcome->facts.tally[target][column];
-	const struct target *t = &job->target[target];
+	const struct target *t = &o->job.target[target];
 	char class[300], name[300], message[100];
 	struct buf lines;
 
@@ -154,6 +188,11 @@ check_column(struct suite *s, const struct verify_outcome *outcome,
 
 		snprintf(name, sizeof(name), "%.200s: %s", t->column[column],
 			checks[i].name);
+		if (!is_asked(o, &checks[i])) {
+			skip_case(s, class, name,
+				"verify --retire does not ask for it");
+			continue;
+		}
 		snprintf(message, sizeof(message), "%lld %s", (long long)n,
 			text_plural(n, "value does not", "values do not"));
 		buf_init(&lines, SIZE_MAX);
@@ -170,8 +209,15 @@ check_keys(struct suite *s, const struct verify_outcome *outcome,
 	const struct verify_options *o)
 {
 	char name[300], message[100];
+	struct buf lines;
 
 	for (size_t i = 0; i < o->retires; i++) {
+		buf_init(&lines, SIZE_MAX);
+		for (size_t f = 0; f < outcome->facts.findings; f++) {
+			if (outcome->facts.finding[f].keys >> i & 1)
+				add_line(&lines, &outcome->facts.finding[f],
+					true);
+		}
 		snprintf(name, sizeof(name), "key %.200s is unused",
 			o->job.ring->key[o->retire[i]].id);
 		snprintf(message, sizeof(message),
@@ -183,7 +229,8 @@ check_keys(struct suite *s, const struct verify_outcome *outcome,
 		add_case(s, "keys", name,
 			outcome->retired[i] + outcome->unread > 0 ? message
 								  : NULL,
-			"");
+			buf_str(&lines));
+		buf_done(&lines);
 	}
 }
 
@@ -248,11 +295,10 @@ report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 
 	buf_init(&cases, SIZE_MAX);
 	for (size_t t = 0; t < o->job.targets; t++) {
-		/* Whether a key may go says nothing about the others. */
-		if (!job_selects(&o->job, t) || o->retires > 0)
+		if (!job_selects(&o->job, t))
 			continue;
 		for (size_t c = 0; c < o->job.target[t].columns; c++)
-			check_column(&s, outcome, &o->job, t, c);
+			check_column(&s, outcome, o, t, c);
 	}
 	check_keys(&s, outcome, o);
 	check_proof(&s, outcome, status);
@@ -261,9 +307,9 @@ report_verify_junit(struct buf *ret, const struct verify_outcome *outcome,
 	buf_addf(ret,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<testsuites>\n  <testsuite name=\"pgrekey verify\" "
-		"tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"0\" "
+		"tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"%d\" "
 		"time=\"%.3f\">\n",
-		s.tests, s.failures, outcome->facts.seconds);
+		s.tests, s.failures, s.skipped, outcome->facts.seconds);
 	buf_add(ret, cases.ptr, cases.len);
 	buf_adds(ret, "  </testsuite>\n</testsuites>\n");
 	buf_done(&cases);

@@ -65,6 +65,7 @@ keep_finding(struct reader *r, const struct judgement *j, size_t column,
 		.column = xstrdup(leaf->column[column].name),
 		.verdict = verdict_name(j->verdict),
 		.reason = xstrdup(j->what ? j->what : ""),
+		.keys = j->unread ? UINT32_MAX : j->watched,
 	};
 }
 

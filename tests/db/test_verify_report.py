@@ -153,6 +153,45 @@ class JUnit(Base):
             self.assertEqual(list(failures), [
                 ("keys", f"key {key} is unused")] if needed else [])
 
+    def test_the_case_of_a_key_names_the_rows_that_need_it(self):
+        lost = self.ring.with_primary("k1999").seal(zoo.plain("lost"))
+        other = self.ring.seal(zoo.plain("other"), "k2024", zoo.THEN)
+        self.put(self.current(), self.old(), other, self.hidden(), lost)
+        status, failures, root = self.junit(
+            "--retire", "k2023", "--retire", "k2024")
+        self.assertEqual(status, 1)
+        rows = {place[1]: sorted(text.splitlines())
+                for place, (_, text) in failures.items()}
+        unread = "unknown_key, its key is not in the keyring"
+        self.assertEqual(rows, {
+            f"secret: {OPENS}": [f'public.t {{"id" : "5"}}: {unread}'],
+            "key k2023 is unused": [
+                'public.t secret {"id" : "2"}: old',
+                'public.t secret {"id" : "4"}: current, holds an'
+                ' envelope of another key',
+                f'public.t secret {{"id" : "5"}}: {unread}'],
+            "key k2024 is unused": [
+                'public.t secret {"id" : "3"}: old',
+                f'public.t secret {{"id" : "5"}}: {unread}']})
+        text = "".join(root.itertext())
+        for what, pattern in self.tool.secrets().items():
+            self.assertNotRegex(text, pattern, what)
+
+    def test_whether_a_key_may_go_does_not_ask_for_the_primary(self):
+        """Not asked is not well: that case is skipped, and it is there."""
+        self.put("raw")
+        status, failures, root = self.junit("--retire", "k2023")
+        self.assertEqual((status, failures), (0, {}))
+        skipped = {case.get("name"): case.find("skipped").get("message")
+                   for case in root.iter("testcase")
+                   if case.find("skipped") is not None}
+        self.assertEqual(skipped, {
+            f"secret: {SEALED}": "verify --retire does not ask for it"})
+        self.assertEqual(
+            [case.get("name") for case in root.iter("testcase")],
+            [f"secret: {OPENS}", f"secret: {SEALED}",
+             "key k2023 is unused", PROOF[1]])
+
     def test_what_is_no_proof_is_not_green(self):
         self.put(self.current())
         for how in (("--quick",), ("--sample", "100"),

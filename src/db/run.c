@@ -71,8 +71,8 @@ check_keys(const struct remarks *to, struct state *s, const char *keys,
 static const char open_sql[] =
 	"SELECT r.id, r.target, r.primary_id, r.host,"
 	" (SELECT pg_catalog.count(*) FROM @.worker AS w WHERE w.run_id = r.id "
-	"AND " WORKER_ALIVE
-	") FROM @.run AS r WHERE r.state = 'open' AND (r.target = $1"
+	"AND " WORKER_ALIVE "), " PAUSED_WHY
+	" FROM @.run AS r WHERE r.state = 'open' AND (r.target = $1"
 	" OR EXISTS (SELECT FROM @.leaf AS l WHERE l.run_id = r.id"
 	" AND l.leaf = ANY ($2))) ORDER BY r.id";
 
@@ -109,12 +109,36 @@ refuse_active(const struct remarks *to, const struct pg_result *r, int i,
 	return remark_refuse(to, &about, err);
 }
 
+/* What rotate would make of it. */
+static void
+remark_run(
+	const struct remarks *to, const struct pg_result *r, int i, bool ours)
+{
+	struct remark about = {.topic = TOPIC_RUNS};
+	const char *id = pg_text(r, i, 0), *primary = pg_text(r, i, 2);
+	const char *paused = pg_text(r, i, 5);
+	char hint[80];
+
+	if (ours && paused[0]) {
+		snprintf(hint, sizeof(hint),
+			"pgrekey resume %.20s lets it go on", id);
+		about.hint = hint;
+		remark_add(to, &about, REMARK_WARNING,
+			"run %s to '%s' is %s: rotate would wait", id, primary,
+			paused);
+	} else {
+		remark_add(to, &about, REMARK_NOTE, "run %s to '%s' %s", id,
+			primary,
+			ours ? "is open: rotate would go on with it"
+			     : "was left: rotate would supersede it");
+	}
+}
+
 static int
 look_at_run(const struct remarks *to, struct state *s,
 	const struct run_spec *spec, const struct pg_result *r, int i,
 	struct err *err)
 {
-	struct remark about = {.topic = TOPIC_RUNS};
 	long long id = pg_int(r, i, 0);
 	bool alive = pg_int(r, i, 4) > 0;
 	bool ours = !strcmp(pg_text(r, i, 1), spec->target);
@@ -126,10 +150,7 @@ look_at_run(const struct remarks *to, struct state *s,
 	if (!ours && alive)
 		return refuse_active(to, r, i, err);
 	if (to)
-		remark_add(to, &about, REMARK_NOTE, "run %lld to '%s' %s", id,
-			pg_text(r, i, 2),
-			ours ? "is open: rotate would go on with it"
-			     : "was left: rotate would supersede it");
+		remark_run(to, r, i, ours);
 	else if (!ours)
 		return supersede(s, r, i, err);
 	if (ours)

@@ -432,6 +432,28 @@ class State(Base):
         self.tool.set_ring(self.ring.with_primary("k2026"))
         self.bothRefuse(2, "runs")
 
+    def test_a_paused_run_is_a_warning_that_says_who_paused_it(self):
+        self.bothStart()
+        self.sql("UPDATE pgrekey.run SET state = 'open'")
+        self.assertExit(0, self.tool.run("pause"))
+        remark = self.about_runs()
+        self.assertEqual(remark["level"], "warning")
+        self.assertRegex(
+            remark["text"], r"^run 1 to 'k2025' is paused by postgres since"
+            r" .* UTC: rotate would wait$")
+        self.assertEqual(remark["hint"], "pgrekey resume 1 lets it go on")
+        self.assertExit(0, self.tool.run("resume"))
+        remark = self.about_runs()
+        self.assertEqual(remark["level"], "note")
+        self.assertIn("go on with it", remark["text"])
+
+    def about_runs(self):
+        checked = self.check()
+        self.assertExit(0, checked)
+        [remark] = [r for r in checked.report["remarks"]
+                    if r["topic"] == "runs"]
+        return remark
+
     def test_a_dead_run_to_another_primary_is_noted(self):
         self.bothStart()
         self.sql("UPDATE pgrekey.run SET state = 'open'")

@@ -119,18 +119,21 @@ remark_run(
 	const char *paused = pg_text(r, i, 5);
 	char hint[80];
 
-	if (ours && paused[0]) {
+	if (!ours) {
+		remark_add(to, &about, REMARK_WARNING,
+			"run %s to '%s' was left: rotate would supersede it",
+			id, primary);
+	} else if (!paused[0]) {
+		remark_add(to, &about, REMARK_NOTE,
+			"run %s to '%s' is open: rotate would go on with it",
+			id, primary);
+	} else {
 		snprintf(hint, sizeof(hint),
 			"pgrekey resume %.20s lets it go on", id);
 		about.hint = hint;
 		remark_add(to, &about, REMARK_WARNING,
 			"run %s to '%s' is %s: rotate would wait", id, primary,
 			paused);
-	} else {
-		remark_add(to, &about, REMARK_NOTE, "run %s to '%s' %s", id,
-			primary,
-			ours ? "is open: rotate would go on with it"
-			     : "was left: rotate would supersede it");
 	}
 }
 

@@ -21,14 +21,14 @@ class Demo(unittest.TestCase):
         self.folder.chmod(0o711)  # for root, the server is another user
         self.out = self.folder / "out"
 
-    def start(self, rows, place=None):
+    def start(self, rows, place=None, **more):
         """In a process group of its own, as a terminal would."""
         with self.out.open("wb") as out:
             return subprocess.Popen(
                 [sys.executable, DEMO], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True,
                 env={**os.environ, "ROWS": str(rows),
-                     "TMPDIR": str(place or self.folder)})
+                     "TMPDIR": str(place or self.folder), **more})
 
     def finish(self, process):
         try:
@@ -74,6 +74,14 @@ class Demo(unittest.TestCase):
         self.assertIn(" 0 differences.", text)
         self.assertIn("All is well.", text)
         self.assertEqual(self.left(process), (b"", []))
+
+    def test_variables_for_another_server_do_not_reach_it(self):
+        process = self.start(
+            rows=1000, PGPORT="1", PGHOST="/no/where", PGSSLMODE="require",
+            PGOPTIONS="-c default_transaction_read_only=on")
+        status, text = self.finish(process)
+        self.assertEqual(status, 0, text)
+        self.assertIn("All is well.", text)
 
     def test_what_goes_wrong_is_said_without_a_traceback(self):
         """No socket can have a name as long as in this folder."""

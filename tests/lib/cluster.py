@@ -23,6 +23,12 @@ import psycopg2
 PR_SET_PDEATHSIG = 1
 READY_SECONDS = 60
 
+# The server, psql, the program and libpq in this very process would obey what
+# the caller has exported for another server.
+for name in list(os.environ):
+    if name.startswith("PG") and not name.startswith("PGREKEY_"):
+        del os.environ[name]
+
 # Quick, and without a mind of its own: the tests decide when to vacuum.
 SETTINGS = {
     "listen_addresses": "''",

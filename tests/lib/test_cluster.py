@@ -52,6 +52,33 @@ class Ends(unittest.TestCase):
         self.assertTrue(home)
 
 
+# What somebody may have exported who works with another server.
+HOSTILE = {
+    "PGPORT": "1", "PGHOST": "/no/where", "PGDATA": "/no/where",
+    "PGUSER": "nobody", "PGDATABASE": "none", "PGSERVICE": "none",
+    "PGSSLMODE": "verify-full", "PGCLIENTENCODING": "nonsense",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+}
+
+USE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from lib.cluster import Cluster
+with Cluster() as cluster:
+    cluster.psql(cluster.database(), "CREATE TABLE t ()")
+    cluster.standby().close()
+"""
+
+
+class Surroundings(unittest.TestCase):
+    def test_variables_of_the_caller_do_not_reach_it(self):
+        done = subprocess.run(
+            [sys.executable, "-c", USE, Path(__file__).parents[1]],
+            env={**os.environ, **HOSTILE}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=100)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
 class Life(unittest.TestCase):
     def test_nobody_else_reaches_the_server(self):
         with Cluster() as cluster:

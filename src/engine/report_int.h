@@ -7,6 +7,7 @@
 #include "discover.h"
 #include "json.h"
 #include "outcome.h"
+#include "runs.h"
 
 /* -- for people ------------------------------------------------------------ */
 
@@ -28,6 +29,8 @@ void report_json_head(struct json *j, const char *command,
 void report_json_tables(struct json *j, const struct job *job,
 	const struct outcome *outcome, bool rotated);
 void report_json_findings(struct json *j, const struct outcome *outcome);
+/* The state of a table of a run, in the words of the report. */
+const char *report_table_state(const struct table_facts *t);
 /* Members of an object. */
 void report_json_discovered(
 	struct json *j, const struct discover_outcome *outcome);

@@ -31,8 +31,15 @@ void report_discover_json(struct buf *ret,
 	const struct discover_outcome *outcome,
 	const struct discover_options *o, int status);
 
+/* A terminal that a report has to fit. */
+struct report_screen {
+	int rows, columns;
+};
+
+/* screen: lines that do not fit are left out, what is least important first;
+ * NULL: everything. */
 void report_status_text(struct buf *ret, const struct status_outcome *outcome,
-	const struct status_options *o);
+	const struct status_options *o, const struct report_screen *screen);
 void report_status_json(struct buf *ret, const struct status_outcome *outcome,
 	const struct status_options *o);
 

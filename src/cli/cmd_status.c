@@ -3,6 +3,7 @@
 #include "report.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define CLEAR_SCREEN "\033[H\033[2J"
@@ -23,17 +24,31 @@ can_redraw(void)
 	       strcmp(term, "dumb") != 0;
 }
 
+/* Its size now: a window may grow and shrink. */
+static bool
+is_sized(struct report_screen *ret)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return false;
+	*ret = (struct report_screen){size.ws_row, size.ws_col};
+	return size.ws_row > 0 && size.ws_col > 0;
+}
+
 static bool
 show(void *ctx, const struct status_outcome *outcome)
 {
 	struct screen *s = ctx;
+	struct report_screen size;
 	struct buf text;
 
 	buf_init(&text, SIZE_MAX);
 	if (s->output == OUTPUT_JSON)
 		report_status_json(&text, outcome, s->o);
 	else
-		report_status_text(&text, outcome, s->o);
+		report_status_text(&text, outcome, s->o,
+			s->redraw && is_sized(&size) ? &size : NULL);
 	if (s->redraw)
 		fputs(CLEAR_SCREEN, stdout);
 	else if (s->again && s->output == OUTPUT_TEXT)

@@ -1,12 +1,24 @@
 /*
  * What status says, for people.
  */
+#include "lines_int.h"
 #include "report.h"
 #include "report_int.h"
 #include "text.h"
 
 /* Workers that are gone are listed to that number, for people. */
 #define GONE_MAX 5
+
+/* What goes first where a terminal has room for a part. */
+enum rank {
+	RANK_STATE,
+	RANK_COUNTS,
+	RANK_WALKED, /* tables that somebody is at */
+	RANK_TABLES,
+	RANK_ORIGIN,
+	RANK_WORKERS,
+	RANK_GONE,
+};
 
 static void
 add_age(struct buf *b, int64_t ms)
@@ -36,7 +48,7 @@ add_who(struct buf *b, const char *role, const char *os_user, const char *host)
 }
 
 static void
-add_head(struct buf *b, const struct runs *runs, const struct run_facts *r)
+add_state(struct buf *b, const struct runs *runs, const struct run_facts *r)
 {
 	buf_addf(b, "run %lld: %s, ", (long long)r->id, status_word(runs, r));
 	if (!strcmp(r->method, "plaintext")) {
@@ -50,7 +62,13 @@ add_head(struct buf *b, const struct runs *runs, const struct run_facts *r)
 		buf_adds(b, " from ");
 		text_name(b, r->from_text);
 	}
-	buf_adds(b, "\n  begun ");
+	buf_addc(b, '\n');
+}
+
+static void
+add_origin(struct buf *b, const struct run_facts *r)
+{
+	buf_adds(b, "  begun ");
 	report_time(b, (uint64_t)r->started_ms / 1000);
 	buf_adds(b, " by ");
 	add_who(b, r->role, r->os_user, r->host);
@@ -63,12 +81,16 @@ add_head(struct buf *b, const struct runs *runs, const struct run_facts *r)
 			buf_addf(b, ", exit status %d", r->exit);
 	}
 	buf_addc(b, '\n');
-	if (r->why[0]) {
-		buf_adds(b, r->paused_ms ? "  " : "  waiting: ");
-		text_name(b, r->why);
-		buf_adds(b, r->paused_ms ? "; `pgrekey resume` lets it go on\n"
-					 : "\n");
-	}
+}
+
+static void
+add_why(struct buf *b, const struct run_facts *r)
+{
+	if (!r->why[0])
+		return;
+	buf_adds(b, r->paused_ms ? "  " : "  waiting: ");
+	text_name(b, r->why);
+	buf_adds(b, r->paused_ms ? "; `pgrekey resume` lets it go on\n" : "\n");
 }
 
 static void
@@ -184,8 +206,18 @@ add_table(struct buf *b, const struct table_facts *t, size_t count)
 	buf_addc(b, '\n');
 }
 
+static bool
+is_walked(const struct table_facts *t, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(t[i].state, "walking"))
+			return true;
+	}
+	return false;
+}
+
 static void
-add_tables(struct buf *b, const struct runs *runs, const struct run_facts *r)
+add_tables(struct lines *l, const struct runs *runs, const struct run_facts *r)
 {
 	for (size_t i = 0, n; i < runs->tables; i += n) {
 		const struct table_facts *t = &runs->table[i];
@@ -194,8 +226,10 @@ add_tables(struct buf *b, const struct runs *runs, const struct run_facts *r)
 			    !strcmp(t[n].label, t->label);
 			n++)
 			;
-		if (t->run == r->id)
-			add_table(b, t, n);
+		if (t->run != r->id)
+			continue;
+		add_table(&l->text, t, n);
+		lines_end(l, is_walked(t, n) ? RANK_WALKED : RANK_TABLES);
 	}
 }
 
@@ -217,38 +251,59 @@ add_worker(struct buf *b, const struct worker_facts *w, int64_t now_ms)
 }
 
 static void
-add_workers(struct buf *b, const struct runs *runs, const struct run_facts *r)
+add_workers(struct lines *l, const struct runs *runs, const struct run_facts *r)
 {
 	size_t gone = 0;
 
 	for (size_t i = 0; i < runs->workers; i++) {
 		const struct worker_facts *w = &runs->worker[i];
 
-		if (w->run == r->id && (w->alive || gone++ < GONE_MAX))
-			add_worker(b, w, r->now_ms);
+		if (w->run != r->id || (!w->alive && gone++ >= GONE_MAX))
+			continue;
+		add_worker(&l->text, w, r->now_ms);
+		lines_end(l, w->alive ? RANK_WORKERS : RANK_GONE);
 	}
 	if (gone > GONE_MAX)
-		buf_addf(b, "  ... and %zu more that are gone\n",
+		buf_addf(&l->text, "  ... and %zu more that are gone\n",
 			gone - GONE_MAX);
+	lines_end(l, RANK_GONE);
+}
+
+static void
+add_run(struct lines *l, const struct status_outcome *outcome, size_t i,
+	bool parts)
+{
+	const struct runs *runs = &outcome->runs;
+	const struct run_facts *r = &runs->run[i];
+
+	add_state(&l->text, runs, r);
+	lines_end(l, RANK_STATE);
+	add_origin(&l->text, r);
+	lines_end(l, RANK_ORIGIN);
+	add_why(&l->text, r);
+	lines_end(l, RANK_STATE);
+	add_counts(&l->text, r, &outcome->rate[i]);
+	lines_end(l, RANK_COUNTS);
+	if (!parts)
+		return;
+	add_tables(l, runs, r);
+	add_workers(l, runs, r);
 }
 
 void
 report_status_text(struct buf *ret, const struct status_outcome *outcome,
-	const struct status_options *o)
+	const struct status_options *o, const struct report_screen *screen)
 {
-	const struct runs *runs = &outcome->runs;
+	struct lines l;
 
-	if (runs->runs == 0)
-		buf_adds(ret, "no run yet\n");
-	for (size_t i = 0; i < runs->runs; i++) {
-		const struct run_facts *r = &runs->run[i];
-
-		buf_adds(ret, i ? "\n" : "");
-		add_head(ret, runs, r);
-		add_counts(ret, r, &outcome->rate[i]);
-		if (o->all)
-			continue;
-		add_tables(ret, runs, r);
-		add_workers(ret, runs, r);
+	lines_init(&l);
+	if (outcome->runs.runs == 0)
+		buf_adds(&l.text, "no run yet\n");
+	for (size_t i = 0; i < outcome->runs.runs; i++) {
+		buf_adds(&l.text, i ? "\n" : "");
+		add_run(&l, outcome, i, !o->all);
 	}
+	lines_end(&l, RANK_STATE);
+	lines_fit(ret, &l, screen);
+	lines_done(&l);
 }

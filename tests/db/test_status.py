@@ -1,5 +1,6 @@
 """status shows runs, pause stops them between batches, resume goes on."""
 import base64
+import fcntl
 import getpass
 import json
 import os
@@ -8,8 +9,10 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 import unittest
 from hashlib import sha256
@@ -379,9 +382,11 @@ class Watch(Base):
         self.assertIn("/s in the last", result.out)
         self.assertNotIn("\x1b", result.out)
 
-    def test_on_a_terminal_it_is_redrawn(self):
-        self.begin()
+    def on_terminal(self, rows=0, columns=0):
+        """What it shows on a terminal until it was drawn twice."""
         master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", rows, columns, 0, 0))
         process = subprocess.Popen(
             [PROGRAM, "status", "--watch", "--config",
              self.tool.write_config()], stdout=slave,
@@ -396,7 +401,67 @@ class Watch(Base):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(30), 0)
         os.close(master)
-        self.assertGreaterEqual(seen.count(b"\x1b[H\x1b[2J"), 2)
+        return seen
+
+    def screen(self, rows, columns):
+        """The lines of one drawing, which has to fit."""
+        lines = self.on_terminal(rows, columns).split(b"\x1b[H\x1b[2J")[
+            1].decode().split("\r\n")
+        self.assertLessEqual(
+            sum(max(1, -(-len(line) // columns)) for line in lines), rows,
+            lines)
+        self.assertRegex(lines[0], "^run 1: paused, to primary k2025")
+        self.assertEqual(lines.pop(), "")
+        return lines
+
+    def test_on_a_terminal_it_is_redrawn(self):
+        self.begin()
+        self.assertGreaterEqual(
+            self.on_terminal().count(b"\x1b[H\x1b[2J"), 2)
+
+    def crowd(self):
+        """A run that stands still and has many workers, living and gone, and
+        five tables."""
+        self.begin()
+        self.pause()
+        self.until(self.held_back, "the chunks are handed back")
+        copy = ("INSERT INTO pgrekey.{0} OVERRIDING SYSTEM VALUE SELECT"
+                " (jsonb_populate_record(w, {1})).* FROM pgrekey.{0} AS w,"
+                " generate_series(1, {2}) AS i WHERE w.{3}")
+        for pid, count in (("w.backend_pid", 20), ("0", 3)):
+            self.sql(copy.format(
+                "worker", "jsonb_build_object('id', nextval("
+                "pg_get_serial_sequence('pgrekey.worker', 'id')),"
+                f" 'backend_pid', {pid})", count,
+                "id = (SELECT min(id) FROM pgrekey.worker)"))
+        self.sql(copy.format(
+            "leaf", "jsonb_build_object('leaf', i, 'label', 'more' || i,"
+            " 'name', 'public.more' || i, 'state', 'settled', 'pass', 0)", 4,
+            "label = 't'"))
+
+    def test_a_small_terminal_shows_what_is_most_important(self):
+        self.crowd()
+        small = self.screen(15, 60)
+        self.assertTrue(any("[t] public.t: " in line for line in small), small)
+        self.assertRegex(small[-1], r"^\.\.\. \d+ more lines do not fit$")
+        # Nine lines, the note, the cursor's, and workers on all others.
+        larger = self.screen(30, 200)
+        self.assertEqual(sum(": alive" in line for line in larger), 19)
+        self.assertNotIn("gone", "".join(larger))
+
+    def test_who_is_gone_is_left_out_first(self):
+        self.crowd()
+        self.sql("DELETE FROM pgrekey.leaf WHERE label <> 't'")
+        living = self.value("SELECT count(*) FROM pgrekey.worker"
+                            " WHERE backend_pid <> 0")
+        gone = self.value("SELECT count(*) FROM pgrekey.worker"
+                          " WHERE backend_pid = 0")
+        whole = self.screen(50, 200)
+        self.assertEqual(sum(": gone" in line for line in whole), gone)
+        short = self.screen(len(whole), 200)
+        self.assertEqual(sum(": alive" in line for line in short), living)
+        self.assertEqual(sum(": gone" in line for line in short), gone - 2)
+        self.assertEqual(short[-1], "... 2 more lines do not fit")
 
 
 class Pause(Base):

@@ -1,8 +1,8 @@
 #include "command.h"
 #include "job_int.h"
 #include "keys_int.h"
+#include "output_int.h"
 #include "report.h"
-#include <stdio.h>
 
 /* A report that is quiet has warnings and refusals alone. */
 static bool
@@ -23,8 +23,7 @@ print_report(const struct check_outcome *outcome, const struct check_options *o,
 		report_check_json(&text, outcome, o, status);
 	else if (!o->rotate.job.quiet || is_worth_saying(outcome))
 		report_check_text(&text, outcome, o, status);
-	if (text.len > 0)
-		fwrite(text.ptr, 1, text.len, stdout);
+	output_write(&text);
 	buf_done(&text);
 }
 

@@ -1,8 +1,8 @@
 #include "command.h"
 #include "discover_int.h"
 #include "job_int.h"
+#include "output_int.h"
 #include "report.h"
-#include <stdio.h>
 
 void
 discover_options_make(struct discover_options *ret, const struct config *config,
@@ -29,8 +29,7 @@ print_report(const struct discover_outcome *outcome,
 		report_discover_json(&text, outcome, o, status);
 	else if (!o->job.quiet || status != ERR_NONE)
 		discover_ini(&text, outcome, o, status);
-	if (text.len > 0)
-		fwrite(text.ptr, 1, text.len, stdout);
+	output_write(&text);
 	buf_done(&text);
 }
 

@@ -1,7 +1,7 @@
 #include "command.h"
 #include "job_int.h"
 #include "log.h"
-#include <stdio.h>
+#include "output_int.h"
 
 static int
 print_sql(const struct rotate_options *o, struct err *err)
@@ -12,7 +12,7 @@ print_sql(const struct rotate_options *o, struct err *err)
 	buf_init(&sql, (size_t)1 << 24);
 	rc = rotate_init_sql(&sql, o, err);
 	if (rc == 0)
-		fputs(buf_str(&sql), stdout);
+		output_write(&sql);
 	buf_done(&sql);
 	return rc;
 }

@@ -2,7 +2,7 @@
 #include "json.h"
 #include "keys_int.h"
 #include "log.h"
-#include <stdio.h>
+#include "output_int.h"
 
 #define REPORT_MAX (4 * 1024 * 1024)
 
@@ -132,8 +132,8 @@ keys(const struct config *config, const struct keyring *none, struct err *err)
 		add_json(&out, ring, config->primary, rc < 0 ? err : NULL);
 	else if (ring && ring->count > 0)
 		add_text(&out, ring, config->primary);
-	fwrite(buf_str(&out), 1, out.len, stdout);
-	fflush(stdout);
+	output_write(&out);
+	output_flush();
 	if (!config->primary)
 		log_warning("%s", no_primary);
 	if (ring) {

@@ -3,9 +3,9 @@
  */
 #include "command.h"
 #include "job_int.h"
+#include "output_int.h"
 #include "status.h"
 #include "text.h"
-#include <stdio.h>
 
 struct saying {
 	bool pause;
@@ -27,7 +27,8 @@ say(void *ctx, const struct run_pause *p)
 	else
 		buf_adds(&text, p->changed ? "is " : "was already ");
 	text_name(&text, s->pause ? p->why : "");
-	printf("%s\n", buf_str(&text));
+	buf_addc(&text, '\n');
+	output_write(&text);
 	buf_done(&text);
 }
 

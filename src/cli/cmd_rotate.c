@@ -1,6 +1,7 @@
 #include "command.h"
 #include "job_int.h"
 #include "log.h"
+#include "output_int.h"
 #include "report.h"
 #include <stdio.h>
 
@@ -30,8 +31,7 @@ print_report(const struct outcome *outcome, const struct rotate_options *o,
 		report_rotate_json(&text, outcome, o, status);
 	else if (!o->job.quiet || status != ERR_NONE)
 		report_rotate_text(&text, outcome, o, status);
-	if (text.len > 0)
-		fwrite(text.ptr, 1, text.len, stdout);
+	output_write(&text);
 	buf_done(&text);
 }
 

@@ -1,7 +1,7 @@
 #include "command.h"
 #include "job_int.h"
+#include "output_int.h"
 #include "report.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,19 +44,19 @@ show(void *ctx, const struct status_outcome *outcome)
 	struct buf text;
 
 	buf_init(&text, SIZE_MAX);
+	if (s->redraw)
+		buf_adds(&text, CLEAR_SCREEN);
+	else if (s->again && s->output == OUTPUT_TEXT)
+		buf_addc(&text, '\n');
 	if (s->output == OUTPUT_JSON)
 		report_status_json(&text, outcome, s->o);
 	else
 		report_status_text(&text, outcome, s->o,
 			s->redraw && is_sized(&size) ? &size : NULL);
-	if (s->redraw)
-		fputs(CLEAR_SCREEN, stdout);
-	else if (s->again && s->output == OUTPUT_TEXT)
-		fputs("\n", stdout);
-	fwrite(text.ptr, 1, text.len, stdout);
+	output_write(&text);
 	buf_done(&text);
 	s->again = true;
-	return fflush(stdout) == 0;
+	return output_flush();
 }
 
 static int

@@ -1,9 +1,9 @@
 #include "command.h"
 #include "discover_int.h"
 #include "job_int.h"
+#include "output_int.h"
 #include "report.h"
 #include "value_int.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 /* A condition hides rows, --only hides tables, and a key that they need is not
@@ -117,8 +117,7 @@ print_report(const struct verify_outcome *outcome,
 			discover_ini(&text, outcome->discovered, also, status);
 		break;
 	}
-	if (text.len > 0)
-		fwrite(text.ptr, 1, text.len, stdout);
+	output_write(&text);
 	buf_done(&text);
 }
 

@@ -1,5 +1,6 @@
 #include "help_int.h"
 #include "option.h"
+#include "output_int.h"
 #include <stdio.h>
 
 #define WIDTH 79
@@ -151,6 +152,6 @@ help_print(const struct command *command)
 		add_command_help(&out, command);
 	else
 		add_program_help(&out);
-	fwrite(out.ptr, 1, out.len, stdout);
+	output_write(&out);
 	buf_done(&out);
 }

@@ -2,9 +2,9 @@
 #include "help_int.h"
 #include "keys_int.h"
 #include "log.h"
+#include "output_int.h"
 #include "secret.h"
 #include "version.h"
-#include <stdio.h>
 #include <unistd.h>
 
 static void
@@ -74,6 +74,17 @@ run_command(const struct command *command, struct config *c,
 	return command->run(c, *ring, err);
 }
 
+static void
+print_version(void)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	buf_addf(&text, "pgrekey %s\n", pgrekey_version);
+	output_write(&text);
+	buf_done(&text);
+}
+
 static int
 run(struct config *c, struct keyring **ring, int argc, char **argv,
 	struct err *err)
@@ -85,23 +96,13 @@ run(struct config *c, struct keyring **ring, int argc, char **argv,
 	if (args_parse(&command, c, argc, argv, err) < 0)
 		return -1;
 	if (c->version)
-		printf("pgrekey %s\n", pgrekey_version);
+		print_version();
 	else if (c->help)
 		help_print(command);
 	if (c->version || c->help)
 		return ERR_NONE;
 	set_level(c);
 	return run_command(command, c, ring, err);
-}
-
-/* A report that nobody got is a failure, but never hides a worse one. */
-static int
-flush_output(int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	log_error("cannot write to standard output");
-	return status == ERR_NONE || status == ERR_FINDINGS ? ERR_DB : status;
 }
 
 int
@@ -120,5 +121,5 @@ main(int argc, char **argv)
 	}
 	keyring_free(ring);
 	config_free(&config);
-	return flush_output(status);
+	return output_end(status);
 }

@@ -214,11 +214,22 @@ class Output(Case):
         with open("/dev/full", "wb") as full:
             self.run_it("--help", stdout=full, status=4)
 
+    def test_c30_the_reason_is_said_of_a_report_of_any_size(self):
+        """stdio forgets that of a write before the last."""
+        for i in range(100):
+            self.keygen(f"k{i}")
+        with open("/dev/full", "wb") as full:
+            done = self.run_it("keys", "--output=json", "--directory",
+                               self.keys, stdout=full, status=4)
+        self.assertIn("standard output: No space left on device\n",
+                      done.stderr)
+
     def test_c30_a_report_that_cannot_be_written_hides_nothing_worse(self):
         (self.keys / "bad").write_text("x")
         with open("/dev/full", "wb") as full:
-            self.run_it("keys", "--output=json", "--directory", self.keys,
-                        stdout=full, status=3)
+            done = self.run_it("keys", "--output=json", "--directory",
+                               self.keys, stdout=full, status=3)
+        self.assertNotIn("has done its work", done.stderr)
 
     def test_c30_a_reader_that_went_away_is_a_failure_not_a_signal(self):
         self.keygen("k1")

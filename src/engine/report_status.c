@@ -238,8 +238,10 @@ add_worker(struct buf *b, const struct worker_facts *w, int64_t now_ms)
 {
 	buf_adds(b, "  worker of ");
 	add_who(b, w->role, w->os_user, w->host);
-	buf_addf(b, ", process %lld: %s, last sign of life ",
-		(long long)w->os_pid, w->alive ? "alive" : "gone");
+	buf_addf(b, ", process %lld", (long long)w->os_pid);
+	if (w->backend_pid) /* not behind a pooler */
+		buf_addf(b, ", backend %lld", (long long)w->backend_pid);
+	buf_addf(b, ": %s, last sign of life ", w->alive ? "alive" : "gone");
 	add_age(b, now_ms - w->seen_ms);
 	if (w->alive && w->proves) {
 		buf_adds(b, ", proves the end");

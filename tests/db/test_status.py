@@ -205,7 +205,14 @@ class Status(Base):
             self.assertEqual(worker["role"], "postgres")
         text = self.text()
         self.assertIn("running, to primary k2025", text)
-        self.assertIn(f"process {run.pid}: alive", text)
+        self.assertEqual(
+            sorted(re.findall(rf"process {run.pid}, backend (\d+): alive",
+                              text)),
+            sorted(str(worker["backend_pid"]) for worker in seen["workers"]))
+        # Nothing is said where it is not known, as behind a pooler.
+        self.sql("UPDATE pgrekey.worker SET backend_pid = NULL,"
+                 " alive_until = now() + interval '10 s'")
+        self.assertIn(f"process {run.pid}: alive", self.text())
         self.assertRegex(text, r"public\.t: pass 1, \d+ %")
 
     def test_percent_is_exactly_the_blocks_behind_the_positions(self):
@@ -237,7 +244,7 @@ class Status(Base):
                          [False, False])
         text = self.text()
         self.assertIn("interrupted", text)
-        self.assertIn(f"process {run.pid}: gone", text)
+        self.assertRegex(text, rf"process {run.pid}, backend \d+: gone")
         self.assertNotIn("alive", text)
 
     def test_two_processes_on_one_run_are_both_shown(self):

@@ -17,12 +17,18 @@ static const char lock_modes[] = "{RowShareLock,RowExclusiveLock,"
 /* A prepared transaction has no pid, but its locks and its name. Partitions of
  * an open transaction show to nobody else, but its lock on the parent does.
  * Who adds a child or attaches a partition holds VACUUM's lock on the parent
- * and an exclusive one on the child. */
+ * and an exclusive one on the child. The parent may have had no leaf so far, so
+ * from what is above the leaves it goes down again. */
 static const char holders_sql[] =
-	"WITH RECURSIVE tree(oid) AS ("
+	"WITH RECURSIVE up(oid) AS ("
 	"SELECT pg_catalog.unnest($1::bigint[])::oid UNION"
 	" SELECT i.inhparent FROM pg_catalog.pg_inherits AS i"
-	" JOIN tree ON i.inhrelid = tree.oid) "
+	" JOIN up ON i.inhrelid = up.oid), "
+	"tree(oid) AS (SELECT up.oid FROM up UNION"
+	" SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i"
+	" JOIN tree ON i.inhparent = tree.oid"
+	" JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid"
+	" WHERE c.relkind = 'p') "
 	"SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks AS l"
 	" WHERE l.locktype = 'relation' AND l.granted AND l.database ="
 	" (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname ="

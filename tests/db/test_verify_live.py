@@ -147,6 +147,34 @@ class Writers(Base):
                 writer.rollback()
         self.assertExit(0, self.ask())
 
+    def test_so_are_those_below_a_partition_that_has_none_yet(self):
+        """No leaf that was listed leads to it."""
+        self.sql("CREATE TABLE p (id int, secret text) PARTITION BY LIST (id);"
+                 " CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+                 " CREATE TABLE m PARTITION OF p FOR VALUES IN (2, 3)"
+                 " PARTITION BY LIST (id);"
+                 " CREATE TABLE n PARTITION OF m FOR VALUES IN (3)"
+                 " PARTITION BY LIST (id);"
+                 " CREATE TABLE loose (id int, secret text)")
+        self.sql("INSERT INTO loose VALUES (2, %s)", self.old)
+        self.tool.configure(p={"columns": "secret"})
+        self.assertExit(0, self.ask())
+        create = "CREATE TABLE m2 PARTITION OF m FOR VALUES IN (2)"
+        for statements in (
+                (create, "INSERT INTO m2 VALUES (2, %(old)s)"),
+                (create, "INSERT INTO m VALUES (2, %(old)s)"),
+                ("CREATE TABLE n3 PARTITION OF n FOR VALUES IN (3)",
+                 "INSERT INTO n3 VALUES (3, %(old)s)"),
+                ("ALTER TABLE m ATTACH PARTITION loose FOR VALUES IN (2)",)):
+            with self.subTest(statements):
+                writer = self.writer(*statements)
+                results = (self.ask("--retire", "k2023"),
+                           self.tool.rotate(*NOT_LONG))
+                writer.rollback()
+                for result in results:
+                    self.assertExit(6, result)
+        self.assertExit(0, self.ask())
+
     def test_a_partition_that_came_while_it_waited_is_read(self):
         self.sql("CREATE TABLE p (id int, secret text) PARTITION BY"
                  " RANGE (id); CREATE TABLE p1 PARTITION OF p"

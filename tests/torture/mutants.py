@@ -95,6 +95,10 @@ MUTANTS = {
         " wait, who, err);",
         "\t(void)wait, (void)still_there;",
         "db/test_rotate_live.py", "inconclusive"),
+    "the proof does not wait below a partition that has none": (
+        "src/db/fence.c",
+        "\" WHERE c.relkind = 'p') \"", "\" WHERE c.relkind = 'P') \"",
+        "db/test_verify_live.py", "has_none_yet"),
     "locks are waited for without limit": (
         "src/db/send.c",
         "\t\t(long long)o->lock_timeout_ms,\n"

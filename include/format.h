@@ -146,6 +146,9 @@ struct format {
 
 	/* Replaces the contents of ret by the marked, unencrypted form. */
 	void (*mark)(struct buf *ret, struct slice plain, enum carrier carrier);
+
+	/* Bytes that sql_text shows of what seal or mark made, once stored. */
+	size_t (*text_length)(struct slice fresh, enum carrier carrier);
 };
 
 /* NULL-terminated. */

@@ -216,6 +216,16 @@ check_fresh(struct judge *j, const struct policy *policy,
 		"self-check: a new envelope does not open to what was sealed");
 }
 
+/* What is above the limit is left alone from then on, also by the next rotation
+ * and by who wants to read it: so nothing may grow above it. */
+static bool
+outgrows(const struct judge *j, const struct policy *policy,
+	enum carrier carrier)
+{
+	return policy->format->text_length(buf_slice(&j->fresh), carrier) >
+	       policy->max_value_bytes;
+}
+
 static int
 make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
 	enum carrier carrier, struct err *err)
@@ -240,6 +250,12 @@ make_fresh(struct judgement *ret, struct judge *j, const struct policy *policy,
 	}
 	if (check_fresh(j, policy, &x, err) < 0)
 		return -1;
+	if (outgrows(j, policy, carrier)) {
+		ret->rewrite = false;
+		ret->blocks = true;
+		ret->what = "its new envelope would be over max_value_bytes";
+		return 0;
+	}
 	ret->fresh = buf_slice(&j->fresh);
 	return 0;
 }

@@ -335,6 +335,15 @@ sentry_mark(struct buf *ret, struct slice plain, enum carrier carrier)
 	buf_adds(ret, carrier == CARRIER_JSON ? JSON_TAIL : "");
 }
 
+/* As sentry_sql_text() has it: of a jsonb that is marked comes the whole. */
+static size_t
+sentry_text_length(struct slice fresh, enum carrier carrier)
+{
+	if (carrier != CARRIER_JSONB || slice_starts(fresh, FERNET_MARK))
+		return fresh.len;
+	return fresh.len + strlen(JSON_HEAD JSON_TAIL);
+}
+
 const struct format format_sentry = {
 	.name = "sentry",
 	.sql_text = sentry_sql_text,
@@ -348,4 +357,5 @@ const struct format format_sentry = {
 	.open = sentry_open,
 	.seal = sentry_seal,
 	.mark = sentry_mark,
+	.text_length = sentry_text_length,
 };

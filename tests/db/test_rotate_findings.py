@@ -153,6 +153,20 @@ class Kinds(Base):
         self.assertRight(before, self.look(), kept={("1", "secret")})
         self.assertEqual(self.listed(result), [(1, "oversize")])
 
+    def test_what_would_grow_above_max_value_bytes_stays_and_is_listed(self):
+        """The next rotation could not read it."""
+        self.put(oracle.marked(bytes(150)))
+        self.put(oracle.marked(b"small"), 2)
+        self.tool.configure(zoo={"columns": "secret",
+                                 "max_value_bytes": "300B"})
+        before = self.look()
+        for how in (("--dry-run",), ()):
+            result = self.tool.rotate(*how)
+            self.assertExit(1, result)
+            self.assertEqual(self.listed(result), [(1, "plaintext")])
+            self.assertIn("max_value_bytes", result.findings[0]["reason"])
+        self.assertRight(before, self.look(), kept={("1", "secret")})
+
     def test_the_last_of_32_columns_may_be_oversize_too(self):
         names = [f"c{i}" for i in range(32)]
         self.sql("CREATE TABLE wide (id int, " + ", ".join(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from cryptography.fernet import InvalidToken
 
+from . import oracle
 from .oracle import MARKED, MEMBER, RESERVED, SEALED
 
 ALPHABET = set((string.ascii_letters + string.digits + "+/").encode())
@@ -319,7 +320,7 @@ def judge_inside(found, is_json, ring, policy):
                    or inner is not None)
 
 
-def judge(stored, is_json, ring, policy, run_start):
+def look(stored, is_json, ring, policy, run_start):
     """stored is bytes; text of a database, so nearly always UTF-8."""
     if len(stored) > policy.max:
         return left("oversize")
@@ -338,3 +339,20 @@ def judge(stored, is_json, ring, policy, run_start):
     if found.plain is None:
         return found
     return judge_inside(found, is_json, ring, policy)
+
+
+def judge(stored, carrier, ring, policy, run_start):
+    """Nothing is rewritten to what would be too large to be read."""
+    found = look(stored, carrier != "text", ring, policy, run_start)
+    if found.rewrite and size(found.plain, carrier, ring, policy) > policy.max:
+        return replace(found, rewrite=False, blocks=True)
+    return found
+
+
+def size(plain, carrier, ring, policy):
+    """Of a jsonb that is sealed only the string is looked at."""
+    marked = policy.method == "plaintext"
+    fresh = (oracle.marked(plain) if marked
+             else ring.seal(plain, ring.primary, 0))
+    whole = carrier == "json" or carrier == "jsonb" and marked
+    return len(oracle.wrap(fresh) if whole else fresh)

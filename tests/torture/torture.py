@@ -66,7 +66,7 @@ class Torture(Scene):
         for row in snapshot.rows.values():
             stored, = row.values
             seen = model.Verdict("null") if stored is None else model.judge(
-                stored.encode(), False, self.ring, model.Policy(),
+                stored.encode(), "text", self.ring, model.Policy(),
                 time.time())
             verdicts[seen.verdict] += 1
             findings += seen.blocks

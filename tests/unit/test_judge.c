@@ -183,6 +183,41 @@ the_size_limit_is_the_last_size_that_is_opened(void **state)
 }
 
 static void
+assert_fits_from(struct court *c, enum carrier carrier, const char *stored,
+	enum verdict verdict, const char *fresh, size_t size)
+{
+	c->policy.max_value_bytes = size;
+	assert_becomes(c, carrier, stored, verdict, fresh);
+	c->policy.max_value_bytes--;
+	assert_stays(c, carrier, stored, verdict, true);
+	assert_string_equal(
+		c->got.what, "its new envelope would be over max_value_bytes");
+	assert_false(c->got.unread);
+}
+
+/* What is written can be read again. */
+static void
+no_new_envelope_is_larger_than_the_size_limit(void **state)
+{
+	struct court *c = *state;
+
+	assert_fits_from(c, CARRIER_TEXT, MARKED "aGVsbG8=", VERDICT_PLAINTEXT,
+		K2 NOW_BODY, strlen(K2 NOW_BODY));
+	assert_fits_from(c, CARRIER_TEXT, K1 ONE_LAYER, VERDICT_OLD,
+		K2 NEW_BODY, strlen(K2 NEW_BODY));
+	assert_fits_from(c, CARRIER_JSON, HEAD MARKED "aGVsbG8=" TAIL,
+		VERDICT_PLAINTEXT, HEAD K2 NOW_BODY TAIL,
+		strlen(HEAD K2 NOW_BODY TAIL));
+	assert_fits_from(c, CARRIER_JSONB, HEAD MARKED "aGVsbG8=" TAIL,
+		VERDICT_PLAINTEXT, K2 NOW_BODY, strlen(K2 NOW_BODY));
+	/* Of a jsonb that is marked the whole is read. */
+	c->policy.method = METHOD_PLAINTEXT;
+	c->policy.raw = RAW_ENCRYPT;
+	assert_fits_from(c, CARRIER_JSONB, "\"hello\"", VERDICT_RAW,
+		MARKED "ImhlbGxvIg==", strlen(HEAD MARKED "ImhlbGxvIg==" TAIL));
+}
+
+static void
 json_keeps_its_text_to_the_byte(void **state)
 {
 	struct court *c = *state;
@@ -353,6 +388,7 @@ main(void)
 		WITH_COURT(
 			spellings_that_lose_nothing_are_put_right_and_others_stay),
 		WITH_COURT(the_size_limit_is_the_last_size_that_is_opened),
+		WITH_COURT(no_new_envelope_is_larger_than_the_size_limit),
 		WITH_COURT(json_keeps_its_text_to_the_byte),
 		WITH_COURT(
 			a_jsonb_becomes_the_string_that_the_server_puts_into_an_object),

@@ -22,10 +22,20 @@ judge_cell(struct judgement *ret, struct judge *j, const struct leaf *leaf,
 		err);
 }
 
+/* What is unwrapped nobody meets again. What is not the proof does, since it
+ * opens every value of a column that is to be unwrapped. */
+static bool
+marks_nested(const struct row_judge *by, const struct judgement *j)
+{
+	if (by->leaf->conf->policy.nested == NESTED_UNWRAP)
+		return j->nested && !j->blocks;
+	return j->nested && by->marks_nested;
+}
+
 static unsigned
 marks_of(const struct row_judge *by, const struct judgement *j)
 {
-	return (j->nested && by->marks_nested ? MARK_NESTED : 0) |
+	return (marks_nested(by, j) ? MARK_NESTED : 0) |
 	       (j->mislabelled ? MARK_MISLABELLED : 0) |
 	       (j->late ? MARK_LATE : 0);
 }

@@ -16,7 +16,7 @@ struct row_judge {
 	struct judge *judge;
 	const struct leaf *leaf;
 	struct buf *bytes; /* of several columns' envelopes */
-	bool marks_nested;
+	bool marks_nested; /* where nothing is unwrapped */
 };
 
 /* What a row becomes. The envelopes live until the next row is judged. */

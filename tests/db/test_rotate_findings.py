@@ -283,6 +283,29 @@ class Nested(Base):
         self.assertEqual([f["column"] for f in result.findings], ["secret"])
         self.assertEqual(self.labels("zoo", "note"), {"k2025": 1})
 
+    def deep(self, layers):
+        value = zoo.plain("inner")
+        for _ in range(layers + 1):
+            value = self.ring.seal(value, "k2023", zoo.THEN).encode()
+        return value.decode()
+
+    def test_a_nested_value_is_counted_once(self):
+        """Unwrapped, or too deep for that, so that the proof meets it."""
+        for nested in "keep", "unwrap":
+            for how in (), ("--thorough",):
+                with self.subTest(nested=nested, how=how):
+                    self.table("text")
+                    for i, layers in enumerate((0, 1, 10)):
+                        self.put(self.deep(layers), i)
+                    self.tool.configure(zoo={"columns": "secret",
+                                             "nested": nested})
+                    for dry in ("--dry-run",), ():
+                        result = self.tool.rotate(*how, *dry)
+                        self.assertExit(1, result)
+                        self.assertEqual(
+                            result.column("secret")["counters"],
+                            {"nested": 2})
+
     def test_unwrap_seals_what_is_innermost(self):
         inner = self.ring.seal(zoo.plain("inner"), "k2023", zoo.THEN)
         middle = self.ring.seal(inner.encode(), "k2024", zoo.THEN)

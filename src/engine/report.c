@@ -4,7 +4,6 @@
 #include "report_int.h"
 #include "text.h"
 #include <stdio.h>
-#include <time.h>
 
 /* Lines of findings on paper; the JSON report and the state table have all. */
 #define LISTED_MAX 50
@@ -21,15 +20,23 @@ add_item(struct buf *b, const char *name, int64_t n, bool *any)
 	*any = true;
 }
 
+/* What does not fit would become a time before 1970. */
+bool
+report_calendar(struct tm *ret, uint64_t seconds)
+{
+	time_t t = (time_t)seconds;
+
+	return t >= 0 && (uint64_t)t == seconds && gmtime_r(&t, ret);
+}
+
 /* 2023-11-02, of seconds since 1970. */
 static void
 add_date(struct buf *b, uint64_t seconds)
 {
-	time_t t = (time_t)seconds;
 	char text[40] = "?";
 	struct tm tm;
 
-	if (gmtime_r(&t, &tm))
+	if (report_calendar(&tm, seconds))
 		strftime(text, sizeof(text), "%Y-%m-%d", &tm);
 	buf_adds(b, text);
 }
@@ -141,12 +148,10 @@ report_findings(struct buf *b, const struct outcome *outcome)
 void
 report_time(struct buf *b, uint64_t seconds)
 {
-	time_t t = (time_t)seconds;
 	char text[40] = "?";
 	struct tm tm;
 
-	/* A token may claim any time at all. */
-	if (gmtime_r(&t, &tm))
+	if (report_calendar(&tm, seconds))
 		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
 	buf_adds(b, text);
 }

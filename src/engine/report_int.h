@@ -8,6 +8,10 @@
 #include "json.h"
 #include "outcome.h"
 #include "runs.h"
+#include <time.h>
+
+/* False for what is outside of the calendar: a token may claim any time. */
+bool report_calendar(struct tm *ret, uint64_t seconds);
 
 /* -- for people ------------------------------------------------------------ */
 

@@ -2,17 +2,14 @@
  * What the reports for programs have in common.
  */
 #include "report_int.h"
-#include <time.h>
 
 void
 report_json_time(struct json *j, const char *key, uint64_t seconds)
 {
-	time_t t = (time_t)seconds;
 	char text[40];
 	struct tm tm;
 
-	/* A token may claim any time at all. */
-	if (!gmtime_r(&t, &tm)) {
+	if (!report_calendar(&tm, seconds)) {
 		json_null(j, key);
 		return;
 	}

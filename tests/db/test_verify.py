@@ -116,6 +116,15 @@ class Verdicts(Base):
         self.assertEqual(self.tool.verify().column("secret")["times"], {
             "k2025": {"oldest": moment(0), "newest": moment(0)}})
 
+    def test_a_time_outside_of_the_calendar_is_null(self):
+        for at in 2 ** 63 - 1, 2 ** 63, 2 ** 64 - 1:
+            with self.subTest(at):
+                self.put(self.ring.seal(zoo.plain("far"), at=at))
+                self.assertEqual(self.tool.verify().column("secret")["times"], {
+                    "k2025": {"oldest": None, "newest": None}})
+                text = self.tool.run("verify").out
+                self.assertIn("(? to ?)", text)
+
     def test_each_verdict_alone_decides_the_exit_status(self):
         zoos = zoo.whole(self.ring)
         one = {specimen.verdict: specimen for specimen in zoos.values()}

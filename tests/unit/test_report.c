@@ -1,4 +1,5 @@
 /* The same facts for people and for programs. */
+#include "../../src/engine/report_int.h"
 #include "facts.h"
 #include <stdio.h>
 
@@ -131,6 +132,27 @@ each_key_has_the_days_of_its_oldest_and_newest_token(void **state)
 }
 
 static void
+a_time_outside_of_the_calendar_is_no_time_within_it(void **state)
+{
+	static const uint64_t times[] = {
+		UINT64_MAX >> 1, (UINT64_MAX >> 1) + 1, UINT64_MAX};
+	struct facts *f = *state;
+	struct json j;
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		buf_reset(&f->text);
+		report_time(&f->text, times[i]);
+		assert_string_equal(buf_str(&f->text), "?");
+		buf_reset(&f->text);
+		json_init(&j, &f->text);
+		json_object(&j, NULL);
+		report_json_time(&j, "at", times[i]);
+		json_end(&j, '}');
+		assert_says(f, "{\"at\":null}");
+	}
+}
+
+static void
 each_end_has_its_words(void **state)
 {
 	static const struct {
@@ -209,6 +231,7 @@ main(void)
 		WITH_FACTS(text_tells_what_was_found_and_done),
 		WITH_FACTS(
 			each_key_has_the_days_of_its_oldest_and_newest_token),
+		WITH_FACTS(a_time_outside_of_the_calendar_is_no_time_within_it),
 		WITH_FACTS(each_end_has_its_words),
 		WITH_FACTS(the_way_back_names_no_primary),
 		WITH_FACTS(findings_are_counted_in_full_and_listed_in_part),

@@ -67,13 +67,19 @@ int state_check_runs(const struct remarks *to, struct state *s,
 	"|| pg_catalog.to_char(r.paused_at AT TIME ZONE 'UTC',"               \
 	" 'YYYY-MM-DD HH24:MI:SS') || ' UTC' ELSE '' END"
 
-/* SQL: the tables that somebody has locked against everybody, or is about to.
- */
+/* SQL: the tables that somebody has locked against everybody, or is about to,
+ * and the partitions of these: the server writes no row of one without a look
+ * at the bounds above it. */
 #define LOCKED_TABLES                                                       \
-	"ARRAY(SELECT k.relation::bigint FROM pg_catalog.pg_locks AS k"     \
+	"ARRAY(WITH RECURSIVE held(oid) AS (SELECT k.relation FROM"         \
+	" pg_catalog.pg_locks AS k"                                         \
 	" WHERE k.locktype = 'relation' AND k.mode = 'AccessExclusiveLock'" \
 	" AND k.database = (SELECT d.oid FROM pg_catalog.pg_database AS d"  \
-	" WHERE d.datname = pg_catalog.current_database()))"
+	" WHERE d.datname = pg_catalog.current_database())"                 \
+	" UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i"         \
+	" JOIN held ON i.inhparent = held.oid"                              \
+	" JOIN pg_catalog.pg_class AS h ON h.oid = held.oid"                \
+	" WHERE h.relkind = 'p') SELECT held.oid::bigint FROM held)"
 
 /* SQL, part of a WITH: worker $2 shows now and then that it lives. */
 #define SIGN_OF_LIFE                                                \

@@ -633,6 +633,26 @@ class Locked(Base):
         holder.rollback()
         self.assertExit(0, run.finish())
 
+    def test_a_partition_waits_for_a_lock_on_what_is_above_it(self):
+        """Its constraint is there: no row can be written meanwhile."""
+        self.sql("CREATE TABLE p (id int, secret text) PARTITION BY LIST (id);"
+                 " CREATE TABLE m PARTITION OF p DEFAULT"
+                 " PARTITION BY LIST (id);"
+                 " CREATE TABLE p1 PARTITION OF m DEFAULT")
+        self.sql("INSERT INTO p SELECT * FROM b")
+        self.tool.configure(a={"columns": "secret"}, p={"columns": "secret"})
+        locker = self.connect(autocommit=False)
+        locker.cursor().execute("LOCK TABLE ONLY p")
+        run = self.start()
+        words = f"a table stays locked by pid {locker.info.backend_pid} "
+        self.until(lambda: words in run.said(), "it says so")
+        self.assertEqual(self.done("a"), 3000)
+        locker.rollback()
+        result = run.finish()
+        self.assertExit(0, result)
+        self.assertEqual(self.done("p1"), 3000)
+        self.assertEqual(result.column("secret", "p")["deferred"], 0)
+
     def done(self, table):
         return self.value(f"SELECT count(*) FROM {table} WHERE secret LIKE"
                           " 'enc:fernet:k2025:%%'")

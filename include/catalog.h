@@ -30,8 +30,10 @@ struct leaf {
 	const struct target *conf;
 	struct leaf_column *column; /* conf->columns of them, same order */
 	char *sql_schema;           /* "schema" */
-	char **key;   /* primary key columns, NULL-terminated; may be empty */
-	char **asked; /* likewise: those that `where` seems to name */
+	/* Primary key columns, NULL-terminated; empty where there is none, or
+	 * one that would tell a value. */
+	char **key;
+	char **asked;         /* likewise: those that `where` seems to name */
 	char *asked_grant;    /* of those that may not be read, or NULL */
 	bool lock_for_update; /* a unique index covers an encrypted column */
 	bool may_toast;       /* values may live outside the page */

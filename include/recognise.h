@@ -19,4 +19,8 @@ void recogniser_free(struct recogniser *r); /* wipes; NULL is fine */
 const struct format *recognise(struct slice *key_id, struct recogniser *r,
 	struct slice value, enum carrier carrier);
 
+/* May an envelope be in this text, of any format or another system, be it whole
+ * or not? Wide where recognise() is exact: for what is shown to people. */
+bool recognise_within(struct slice text);
+
 #endif

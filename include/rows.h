@@ -253,7 +253,8 @@ int rows_first(struct window *ret, struct rows *r, struct pg *pg, size_t count,
 	struct err *err) MUST_CHECK;
 
 /* Identity of a row as a JSON object: its primary key, else, or where that is
- * very long, its ctid. "" if the row is gone. Free with free(). */
+ * very long or may hold an envelope, its ctid. "" if the row is gone. Free with
+ * free(). */
 int rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	struct err *err) MUST_CHECK;
 

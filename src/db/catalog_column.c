@@ -40,6 +40,7 @@ static const char column_sql[] =
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid"
 	" AND a.attnum = b.attnum";
 
+/* No key where a column of it is generated: it may be made of a value. */
 static const char key_sql[] =
 	"SELECT a.attname,"
 	" pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') "
@@ -49,7 +50,10 @@ static const char key_sql[] =
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid"
 	"  AND a.attnum = k.attnum "
 	"WHERE x.indrelid = $1::oid AND x.indisprimary"
-	" AND k.place <= x.indnkeyatts ORDER BY k.place";
+	" AND k.place <= x.indnkeyatts"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g"
+	"  WHERE g.attrelid = x.indrelid AND g.attgenerated <> ''"
+	"  AND g.attnum = ANY (x.indkey::int2[])) ORDER BY k.place";
 
 /* Columns whose names are words of $2, the condition. One too many when a
  * literal has such a word, but none is missed. */
@@ -158,6 +162,28 @@ catalog_load_column(
 	return rc;
 }
 
+static bool
+is_configured(const struct target *t, const char *column)
+{
+	for (size_t i = 0; i < t->columns; i++) {
+		if (!strcmp(t->column[i], column))
+			return true;
+	}
+	return false;
+}
+
+/* Rows are named by their key, and names are printed and stored: where a value
+ * would be part of it, there is none. */
+static bool
+names_a_value(const struct leaf *leaf, const struct pg_result *key)
+{
+	for (int i = 0; i < pg_rows(key); i++) {
+		if (is_configured(leaf->conf, pg_text(key, i, 0)))
+			return true;
+	}
+	return false;
+}
+
 /* Names of columns, and whether each may be read. */
 static int
 ask_names(struct pg_result **ret, const struct leaf *leaf, struct pg *pg,
@@ -175,12 +201,13 @@ static int
 load_key(struct leaf *leaf, struct loader *load, struct err *err)
 {
 	struct pg_result *r;
-	int rc = 0;
+	int columns, rc = 0;
 
 	if (ask_names(&r, leaf, load->pg, key_sql, NULL, err) < 0)
 		return -1;
-	leaf->key = xcalloc((size_t)pg_rows(r) + 1, sizeof(*leaf->key));
-	for (int i = 0; i < pg_rows(r) && rc == 0; i++) {
+	columns = names_a_value(leaf, r) ? 0 : pg_rows(r);
+	leaf->key = xcalloc((size_t)columns + 1, sizeof(*leaf->key));
+	for (int i = 0; i < columns && rc == 0; i++) {
 		leaf->key[i] = xstrdup(pg_text(r, i, 0));
 		if (!pg_bool(r, i, 1))
 			rc = catalog_missing(

@@ -2,6 +2,7 @@
  * Looking at one row: what it is called, and whether somebody holds it.
  */
 #include "quote.h"
+#include "recognise.h"
 #include "rows_int.h"
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,44 @@ escape_controls(const char *json)
 	return ret;
 }
 
+static void
+add_identity(struct buf *sql, const struct leaf *leaf, char *const *key)
+{
+	buf_adds(sql, "SELECT pg_catalog.json_build_object(");
+	for (size_t i = 0; key[i]; i++) {
+		buf_adds(sql, i ? ", " : "");
+		quote_literal(sql, key[i]);
+		buf_adds(sql, "::text, t.");
+		quote_ident(sql, key[i]);
+		buf_adds(sql, "::text");
+	}
+	if (!key[0])
+		buf_adds(sql, "'ctid', t.ctid::text");
+	buf_addc(sql, ')');
+	for (size_t i = 0; key[i]; i++) {
+		buf_adds(sql, ", t.");
+		quote_ident(sql, key[i]);
+		buf_adds(sql, "::text");
+	}
+	buf_addf(sql, " FROM ONLY %s AS t WHERE t.ctid = ", leaf->sql_name);
+}
+
+/* Findings are kept in an index, whose entries have a limit. */
+#define IDENTITY_MAX 1024
+
+/* Is the identity one that may be printed and stored? */
+static bool
+is_fit(const struct pg_result *result, char *const *key, const char *identity)
+{
+	if (strlen(identity) > IDENTITY_MAX)
+		return false;
+	for (int i = 0; pg_rows(result) > 0 && key[i]; i++) {
+		if (recognise_within(pg_slice(result, 0, i + 1)))
+			return false;
+	}
+	return true;
+}
+
 static int
 ask_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	char *const *key, struct err *err)
@@ -41,40 +80,28 @@ ask_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	struct pg_result *result;
 
 	buf_reset(&r->sql);
-	buf_adds(&r->sql, "SELECT pg_catalog.json_build_object(");
-	for (size_t i = 0; key[i]; i++) {
-		buf_adds(&r->sql, i ? ", " : "");
-		quote_literal(&r->sql, key[i]);
-		buf_adds(&r->sql, "::text, t.");
-		quote_ident(&r->sql, key[i]);
-		buf_adds(&r->sql, "::text");
-	}
-	if (!key[0])
-		buf_adds(&r->sql, "'ctid', t.ctid::text");
-	buf_addf(&r->sql,
-		") FROM ONLY %s AS t WHERE t.ctid = ", r->leaf->sql_name);
+	add_identity(&r->sql, r->leaf, key);
 	add_tid_literal(&r->sql, tid);
 	if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
 		return -1;
 	*ret = escape_controls(pg_rows(result) ? pg_text(result, 0, 0) : "");
+	if (!is_fit(result, key, *ret)) {
+		free(*ret);
+		*ret = NULL;
+	}
 	pg_free(result);
 	return 0;
 }
-
-/* Findings are kept in an index, whose entries have a limit. */
-#define IDENTITY_MAX 1024
 
 int
 rows_identity(char **ret, struct rows *r, struct pg *pg, struct tid tid,
 	struct err *err)
 {
 	char *const none[] = {NULL};
-	int rc = ask_identity(ret, r, pg, tid, r->leaf->key, err);
 
-	if (rc < 0 || strlen(*ret) <= IDENTITY_MAX)
-		return rc;
-	free(*ret);
-	return ask_identity(ret, r, pg, tid, none, err);
+	if (ask_identity(ret, r, pg, tid, r->leaf->key, err) < 0)
+		return -1;
+	return *ret ? 0 : ask_identity(ret, r, pg, tid, none, err);
 }
 
 static int

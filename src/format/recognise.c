@@ -67,3 +67,31 @@ recognise(struct slice *key_id, struct recogniser *r, struct slice value,
 	buf_reset(&r->plain);
 	return found;
 }
+
+static bool
+is_any(struct slice text, enum carrier carrier, struct format_scratch *s)
+{
+	for (const struct format *const *f = formats; *f; f++) {
+		struct envelope e;
+
+		(*f)->parse(&e, text, carrier, s);
+		if (e.kind != ENVELOPE_RAW)
+			return true;
+	}
+	return false;
+}
+
+bool
+recognise_within(struct slice text)
+{
+	struct format_scratch s;
+	bool found;
+
+	format_scratch_init(&s, SIZE_MAX);
+	/* In JSON it may be spelled with escapes. */
+	found = is_any(text, CARRIER_JSON, &s);
+	for (; text.len > 0 && !found; text = slice_skip(text, 1))
+		found = is_any(text, CARRIER_TEXT, &s);
+	format_scratch_done(&s);
+	return found;
+}

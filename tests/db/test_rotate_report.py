@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lib import zoo  # noqa: E402
+from lib import oracle, zoo  # noqa: E402
 from lib.pgrekey import PATIENCE, PROGRAM  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 
@@ -198,6 +198,25 @@ class Identity(Scene):
         self.sql("INSERT INTO t VALUES (NULL), (%s)", self.BAD)
         finding, = self.rotate().findings
         self.assertEqual(finding["row"], {"ctid": "(0,2)"})
+
+    def test_a_key_that_is_an_envelope_is_shown_nowhere(self):
+        """Not even one that an application has put into something else."""
+        token = self.ring.token(zoo.plain("key")).decode()
+        sealed = self.ring.seal(zoo.plain("key"))
+        self.sql("CREATE TABLE t (a int, b text, secret text,"
+                 " PRIMARY KEY (a, b))")
+        keys = [sealed, oracle.wrap(sealed), token, f"of {sealed}", "none",
+                f'{{"of": "{token}"}}', '{"iv":"QUJD","mac":"QUJD"}']
+        for i, key in enumerate(keys, 1):
+            self.sql("INSERT INTO t VALUES (%s, %s, %s)", i, key, self.BAD)
+        expected = [{"ctid": f"(0,{i})"} for i in range(1, len(keys) + 1)]
+        expected[4] = {"a": "5", "b": "none"}
+        for result in (self.rotate(), self.tool.verify()):
+            self.assertCountEqual([f["row"] for f in result.findings],
+                                  expected)
+        self.assertCountEqual(
+            [json.loads(row) for row, in
+             self.sql("SELECT row_id FROM pgrekey.finding")], expected)
 
     def test_control_characters_reach_no_terminal(self):
         evil = "\x1b[31mred\x1b]0;title\x07\n\r\x9b2Jfake: line"

@@ -96,6 +96,39 @@ class Json(Base):
         json.loads(self.tool.verify("--verbose").out)
 
 
+class Key(Base):
+    """Rows are named by their key, unless that would show a value."""
+
+    HOW = ((), ("--output", "json"), ("--output", "junit"))
+
+    def plain(self, kind=""):
+        text = zoo.plain("in the key").decode()
+        self.sql("DROP TABLE t")
+        self.sql("CREATE TABLE t (id int, secret text, copy text " + kind
+                 + ", PRIMARY KEY (id, "
+                 + ("copy" if kind else "secret") + "))")
+        self.sql("INSERT INTO t VALUES (1, %s)", text)
+
+    def assertByPlace(self):
+        for how in self.HOW:
+            result = self.tool.run("verify", *how)
+            self.assertExit(1, result)
+            self.assertIn("(0,1)", result.out)
+
+    def test_a_configured_column_in_the_key_is_shown_nowhere(self):
+        self.plain()
+        self.assertByPlace()
+
+    def test_nor_is_one_that_is_generated(self):
+        self.plain("GENERATED ALWAYS AS (lower(secret)) STORED")
+        self.assertByPlace()
+
+    def test_the_rest_of_such_a_key_is_not_asked_for(self):
+        self.plain()
+        self.sql(f"GRANT SELECT (ctid, secret) ON t TO {self.role()}")
+        self.assertByPlace()
+
+
 class JUnit(Base):
     """Green if and only if the exit status is 0."""
 

@@ -1,6 +1,7 @@
 /* The words for verdicts, the spelling of base64, the envelopes of others. */
 #include "../../src/format/format_int.h"
 #include "judge.h"
+#include "recognise.h"
 #include "test.h"
 
 static void
@@ -171,6 +172,30 @@ a_hundred_characters_that_are_not_all_base64_are_no_token(void **state)
 	assert_non_null(foreign_envelope(slice_str(text)));
 }
 
+static void
+whatever_may_hold_an_envelope_is_known_before_it_is_shown(void **state)
+{
+	static const char *const hides[] = {"enc:fernet:k:x", "enc:x",
+		"of enc:fernet:k:x", FERNET_96 "Bg==", "(1," FERNET_96 "Bg==)",
+		"{\"iv\":\"a\",\"mac\":\"b\"}",
+		"{\"sentry_encrypted_field_value\": \"enc:fernet:k:x\"}",
+		"{\"sentry_encrypted_field_value\": \"\\u0065nc:fernet:k:x\"}",
+		"{\"a\": {\"sentry_encrypted_field_value\": \"enc:x\"}}"};
+	static const char *const open[] = {"", "7", "null", "{}", "enc",
+		"Enc:x", "someone@example.org", "gAAAAA", "\"a\"",
+		"0f0f0f0f-0000-4000-8000-000000000001"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hides) / sizeof(hides[0]); i++) {
+		if (!recognise_within(slice_str(hides[i])))
+			fail_msg("%s", hides[i]);
+	}
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+		if (recognise_within(slice_str(open[i])))
+			fail_msg("%s", open[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -186,6 +211,8 @@ main(void)
 		cmocka_unit_test(plaintexts_are_not_taken_for_envelopes),
 		cmocka_unit_test(
 			a_hundred_characters_that_are_not_all_base64_are_no_token),
+		cmocka_unit_test(
+			whatever_may_hold_an_envelope_is_known_before_it_is_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

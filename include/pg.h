@@ -115,6 +115,11 @@ int64_t pg_int(const struct pg_result *r, int row, int column); /* NULL: 0 */
 bool pg_bool(const struct pg_result *r, int row, int column);
 struct slice pg_slice(const struct pg_result *r, int row, int column);
 
+/* From now on statements hold SQL of the user's, whose functions may quote what
+ * they are given under any SQLSTATE: the server's own words are repeated only
+ * where they are about the text of a statement. Or no longer. */
+void pg_be_discreet(struct pg *pg, bool discreet);
+
 /* -- transactions ---------------------------------------------------------- */
 
 enum pg_mode {

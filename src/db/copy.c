@@ -175,8 +175,10 @@ rows_copy(struct rows *r, struct pg *pg, const struct copy_range *part,
 	x.row.columns = r->leaf->conf->columns;
 	buf_reset(&r->sql);
 	sql_copy(&r->sql, &r->view, part);
+	rows_begin_condition(r, pg);
 	rc = copy_rows(pg, buf_str(&r->sql), x.row.columns + 1 + part->limited,
 		leaf_row, &x, err);
+	rows_end_condition(pg);
 	window_done(&x.row);
 	buf_done(&x.bytes);
 	if (rc == 0 && x.broken)

@@ -43,6 +43,27 @@ pg_fail_lost(struct pg *pg, struct err *err)
 	return pg_fail_connection(err, "connection lost", said, "08006");
 }
 
+/* Before anything runs, the server says at which place of the text it does not
+ * understand it. No function that runs can say so. */
+static bool
+is_about_text(const PGresult *r)
+{
+	return PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION) != NULL;
+}
+
+/* What may be repeated of a failure. */
+static const char *
+words_about(const struct pg *pg, const PGresult *r, const char *state,
+	bool foreign_code)
+{
+	const char *said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (!said || foreign_code || !pg_is_quotable(state) ||
+		(pg->discreet && !is_about_text(r)))
+		return pg_meaning(state);
+	return said;
+}
+
 int
 pg_fail_result(
 	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err)
@@ -57,11 +78,9 @@ pg_fail_result(
 		pg->given_up = true;
 		return pg_fail_lost(pg, err);
 	}
-	said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	said = words_about(pg, r, state, foreign_code);
 	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
-	if (foreign_code || !said || !pg_is_quotable(state))
-		said = pg_meaning(state);
 	snprintf(line, sizeof(line), "%.*s", first_line(said), said);
 	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
 		state, line[0] ? ", " : "", line,
@@ -105,6 +124,12 @@ bool
 pg_is_far(const struct pg *pg)
 {
 	return pg->far;
+}
+
+void
+pg_be_discreet(struct pg *pg, bool discreet)
+{
+	pg->discreet = discreet;
 }
 
 const char *

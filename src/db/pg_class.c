@@ -33,6 +33,8 @@ pg_meaning(const char *sqlstate)
 		{"42501", "a privilege is missing"},
 		{"53100", "the disk of the server is full"},
 		{"53200", "the server is out of memory"},
+		{"55P03", "a lock was not to be had in time"},
+		{"57014", "it was cancelled, or took too long"},
 		{"P0001", "a trigger raised an exception"},
 	};
 

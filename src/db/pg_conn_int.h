@@ -23,6 +23,7 @@ struct pg {
 	bool far;
 	bool given_up; /* by libpq, though it does not say so (pg_flush.c), or
 			  because answers are out of step (pg.c) */
+	bool discreet; /* see pg_be_discreet() */
 	bool read_only;
 	char *settings; /* for each transaction; NULL: the session has them */
 	char *kept;     /* the statement that the server keeps, or NULL */

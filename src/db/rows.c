@@ -84,6 +84,18 @@ rows_unread(const struct rows *r, struct err *err)
 	return err_in(err, "cannot read %s", r->leaf->name);
 }
 
+void
+rows_begin_condition(const struct rows *r, struct pg *pg)
+{
+	pg_be_discreet(pg, r->leaf->conf->where != NULL);
+}
+
+void
+rows_end_condition(struct pg *pg)
+{
+	pg_be_discreet(pg, false);
+}
+
 /* -- windows --------------------------------------------------------------- */
 
 void
@@ -207,7 +219,9 @@ rows_read(struct window *ret, struct rows *r, struct pg *pg,
 
 	window_reset(ret, r->leaf->conf->columns);
 	ret->range = *range;
+	rows_begin_condition(r, pg);
 	rc = (r->bounded ? read_bounded : read_at_once)(r, pg, range, &f, err);
+	rows_end_condition(pg);
 	r->bounded |= f.full; /* even if what did not fit took too long */
 	if (rc < 0)
 		return rows_unread(r, err);

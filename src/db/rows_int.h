@@ -32,6 +32,10 @@ void window_put(struct window *w, struct tid tid, uint32_t oversize,
 	const struct slice *value);
 /* Appends one row of a binary result of sql_read() to a window. */
 void window_add(struct window *w, const struct pg_result *row);
+/* Around every statement that has the condition of the configuration, if there
+ * is one. */
+void rows_begin_condition(const struct rows *r, struct pg *pg);
+void rows_end_condition(struct pg *pg);
 /* Says which table could not be read, and blames the condition of the
  * configuration where only that can be wrong. Returns -1. */
 int rows_unread(const struct rows *r, struct err *err);

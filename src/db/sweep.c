@@ -39,7 +39,9 @@ ask(struct pg_result **ret, struct rows *r, struct pg *pg, struct err *err)
 	if (begin_reading(&ours, pg, err) < 0)
 		return -1;
 	pg_be_patient(pg, true);
+	rows_begin_condition(r, pg);
 	rc = pg_query(ret, pg, buf_str(&r->sql), NULL, err);
+	rows_end_condition(pg);
 	pg_be_patient(pg, false);
 	if (rc < 0)
 		(void)!rows_unread(r, err);
@@ -56,7 +58,9 @@ stream(struct rows *r, struct pg *pg, pg_row_fn fn, void *ctx, struct err *err)
 	if (begin_reading(&ours, pg, err) < 0)
 		return -1;
 	pg_be_patient(pg, true);
+	rows_begin_condition(r, pg);
 	rc = pg_stream(pg, buf_str(&r->sql), NULL, fn, ctx, err);
+	rows_end_condition(pg);
 	pg_be_patient(pg, false);
 	if (rc < 0)
 		(void)!rows_unread(r, err);
@@ -259,6 +263,7 @@ glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 {
 	struct pg_result *result;
 	int64_t blocks;
+	int rc;
 
 	*ret = false;
 	if (rows_blocks(&blocks, pg, r->leaf, err) < 0)
@@ -271,7 +276,10 @@ glance(bool *ret, struct rows *r, struct pg *pg, struct err *err)
 		buf_adds(&r->sql, "SELECT 1 FROM (");
 		sql_read(&r->sql, &r->view, &range);
 		buf_adds(&r->sql, ") AS x LIMIT 1");
-		if (pg_query(&result, pg, buf_str(&r->sql), NULL, err) < 0)
+		rows_begin_condition(r, pg);
+		rc = pg_query(&result, pg, buf_str(&r->sql), NULL, err);
+		rows_end_condition(pg);
+		if (rc < 0)
 			return rows_unread(r, err);
 		*ret = pg_rows(result) > 0;
 		pg_free(result);

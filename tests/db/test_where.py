@@ -24,12 +24,13 @@ class Condition(Scene):
             (i, self.ring.seal(zoo.plain(str(i)), "k2024", zoo.THEN))
             for i in range(self.ROWS)))
 
-    def refuses(self, condition, *arguments, command="rotate"):
+    def refuses(self, condition, *arguments, command="rotate", says=""):
         self.tool.configure(t={"columns": "secret", "where": condition})
         before = self.snapshot("t", "secret")
         result = self.tool.run(command, *arguments, patience=60)
         self.assertExit(2, result)
         self.assertIn("public.t", result.err)
+        self.assertIn(says, result.err)
         self.assertIn("`where` of [table t]", result.err)
         self.assertUntouched(before, self.snapshot("t", "secret"))
 
@@ -57,6 +58,32 @@ class Condition(Scene):
         self.refuses("secret::int = 7", command="verify")
         self.refuses("secret::int = 7", "--quick", command="verify")
         self.refuses(f"1 / (id - {self.ROWS // 2}) > -2", command="verify")
+
+    def test_a_word_of_the_server_about_the_condition_itself_is_repeated(self):
+        self.refuses("nowhere = 7", says='column "nowhere" does not exist')
+        self.refuses("secret = 7", command="verify",
+                     says="operator does not exist: text = integer")
+
+    def test_no_other_word_is_since_it_may_quote_a_value(self):
+        self.sql("CREATE FUNCTION tell(x text) RETURNS boolean LANGUAGE"
+                 " plpgsql AS $$BEGIN RAISE EXCEPTION '%', x USING ERRCODE ="
+                 " 'XX000'; END$$")
+        self.sql("TRUNCATE t")
+        self.sql("INSERT INTO t VALUES (1, %s)",
+                 zoo.plain("in the clear (").decode())
+        for state, condition in (
+                ("42601", "to_tsquery(secret) IS NOT NULL"),
+                ("42704", "current_setting(secret) = ''"),
+                ("58P01", "pg_read_file(secret) = ''"),
+                ("XX000", "public.tell(secret)")):
+            self.tool.configure(t={"columns": "secret", "where": condition})
+            for command in (("check",), ("rotate",), ("rotate", "--dry-run"),
+                            ("verify",), ("verify", "--quick"),
+                            ("verify", "--snapshot", "range")):
+                with self.subTest(condition=condition, command=command):
+                    result = self.tool.run(*command, patience=60)
+                    self.assertIn(result.status, (1, 2, 4))
+                    self.assertIn(state, result.out + result.err)
 
     def test_division_by_zero_is_not_tried_for_ever(self):
         """Its SQLSTATE is the one by which a chunk's fence speaks. The row is

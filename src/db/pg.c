@@ -64,13 +64,25 @@ words_about(const struct pg *pg, const PGresult *r, const char *state,
 	return said;
 }
 
+/* A name out of the catalog, behind what comes before it. Functions may raise
+ * names that they have made up, but not without a word of where they are. */
+static void
+put_name(char ret[256], const PGresult *r, int field, const char *before)
+{
+	const char *name = PQresultErrorField(r, field);
+
+	ret[0] = '\0';
+	if (name && !PQresultErrorField(r, PG_DIAG_CONTEXT))
+		snprintf(ret, 256, "%s%s", before, name);
+}
+
 int
 pg_fail_result(
 	struct pg *pg, const PGresult *r, bool foreign_code, struct err *err)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-	const char *said, *constraint, *column;
-	char line[256] = "";
+	char line[256], constraint[256], column[256];
+	const char *said;
 
 	if (!state) {
 		/* A good answer, or none, where another was due: what comes
@@ -79,13 +91,11 @@ pg_fail_result(
 		return pg_fail_lost(pg, err);
 	}
 	said = words_about(pg, r, state, foreign_code);
-	constraint = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
-	column = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
 	snprintf(line, sizeof(line), "%.*s", first_line(said), said);
-	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s%s%s",
-		state, line[0] ? ", " : "", line,
-		constraint ? ", constraint " : "", constraint ? constraint : "",
-		column ? ", column " : "", column ? column : "");
+	put_name(constraint, r, PG_DIAG_CONSTRAINT_NAME, ", constraint ");
+	put_name(column, r, PG_DIAG_COLUMN_NAME, ", column ");
+	err_set(err, ERR_DB, "the server refused: SQLSTATE %s%s%s%s%s", state,
+		line[0] ? ", " : "", line, constraint, column);
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", state);
 	return -1;
 }

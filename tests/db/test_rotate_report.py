@@ -338,6 +338,20 @@ class Secrets(Base):
         for arguments in ((), ("--dry-run",), ("--verbose",)):
             self.assertExit(1, self.tool.rotate(*arguments))
 
+    def test_names_that_a_trigger_has_made_up_are_not_repeated(self):
+        self.tool.configure(zoo={"columns": "secret", "raw": "encrypt"})
+        self.sql("CREATE FUNCTION chat() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN IF NOT starts_with(OLD.secret, 'enc:') THEN RAISE"
+                 " check_violation USING COLUMN = OLD.secret, CONSTRAINT ="
+                 " OLD.secret, TABLE = OLD.secret, SCHEMA = OLD.secret,"
+                 " DATATYPE = OLD.secret; END IF; RETURN NEW; END$$")
+        self.sql("CREATE TRIGGER chat BEFORE UPDATE ON zoo"
+                 " FOR EACH ROW EXECUTE FUNCTION chat()")
+        result = self.tool.rotate()
+        self.assertExit(1, result)
+        self.assertTrue(any("23514" in f["reason"] for f in result.findings))
+        self.assertEqual(self.found(self.state()), [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -67,7 +67,7 @@ class Condition(Scene):
     def test_no_other_word_is_since_it_may_quote_a_value(self):
         self.sql("CREATE FUNCTION tell(x text) RETURNS boolean LANGUAGE"
                  " plpgsql AS $$BEGIN RAISE EXCEPTION '%', x USING ERRCODE ="
-                 " 'XX000'; END$$")
+                 " 'XX000', COLUMN = x, CONSTRAINT = x; END$$")
         self.sql("TRUNCATE t")
         self.sql("INSERT INTO t VALUES (1, %s)",
                  zoo.plain("in the clear (").decode())

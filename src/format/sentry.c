@@ -288,9 +288,8 @@ sentry_open(struct buf *plain, const struct envelope *e, struct fernet *f,
 
 /* -- seal ------------------------------------------------------------------ */
 
-/* A key id is printable ASCII; two of those need an escape. */
-static void
-add_key_id(struct buf *ret, const char *id, enum carrier carrier)
+void
+sentry_add_key_id(struct buf *ret, const char *id, enum carrier carrier)
 {
 	for (; *id; id++) {
 		if (carrier == CARRIER_JSON && (*id == '"' || *id == '\\'))
@@ -318,7 +317,7 @@ sentry_seal(struct buf *ret, const struct sealing *x, struct fernet *f,
 	buf_reset(ret);
 	buf_adds(ret, json ? JSON_HEAD : "");
 	buf_adds(ret, FERNET_MARK);
-	add_key_id(ret, ring->key[x->key].id, x->carrier);
+	sentry_add_key_id(ret, ring->key[x->key].id, x->carrier);
 	buf_addc(ret, ':');
 	spelling_encode(ret, buf_slice(&s->spell), BASE64_STD);
 	buf_adds(ret, json ? JSON_TAIL : "");

@@ -15,6 +15,10 @@
 #define JSON_HEAD "{\"" MEMBER "\": \""
 #define JSON_TAIL "\"}"
 
+/* As it stands behind the marker. A key id is printable ASCII; in JSON two of
+ * those are escaped, and jsonb is no text. */
+void sentry_add_key_id(struct buf *ret, const char *id, enum carrier carrier);
+
 void sentry_sql_text(struct buf *sql, const char *column, enum carrier carrier);
 void sentry_sql_new(struct buf *sql, const char *text, enum carrier carrier);
 void sentry_sql_current(struct buf *sql, const char *column,

@@ -6,11 +6,11 @@
 
 /* What a value that needs nothing begins with. */
 static void
-current_prefix(struct buf *ret, const char *key_id)
+current_prefix(struct buf *ret, const char *key_id, enum carrier carrier)
 {
 	if (key_id) {
 		buf_adds(ret, FERNET_MARK);
-		buf_adds(ret, key_id);
+		sentry_add_key_id(ret, key_id, carrier);
 		buf_addc(ret, ':');
 	} else {
 		buf_adds(ret, PLAINTEXT_MARK);
@@ -107,7 +107,7 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
 	struct buf prefix;
 
 	buf_init(&prefix, SIZE_MAX);
-	current_prefix(&prefix, key_id);
+	current_prefix(&prefix, key_id, carrier);
 	switch (carrier) {
 	case CARRIER_TEXT:
 		buf_addf(sql, "pg_catalog.starts_with(%s::text COLLATE \"C\", ",
@@ -130,9 +130,12 @@ sentry_sql_current(struct buf *sql, const char *column, enum carrier carrier,
 #define LABEL_CHARS 300
 
 /* A json may hold escapes that no text can hold, and then ->> fails, whatever
- * member it asks for: the text is looked at instead. */
-static const char json_string[] = "^[[:space:]]*[{][[:space:]]*\"" MEMBER
-				  "\"[[:space:]]*:[[:space:]]*\"([^\"\\\\]*)";
+ * member it asks for: the text is looked at instead, as far as it has no other
+ * escapes than those of a key id. */
+static const char json_string[] =
+	"^[[:space:]]*[{][[:space:]]*\"" MEMBER
+	"\"[[:space:]]*:[[:space:]]*\"((?:[^\"\\\\]|\\\\[\"\\\\])*)";
+static const char json_escape[] = "\\\\([\"\\\\])";
 
 /* NULL for what is no object, or has no such member. */
 static void
@@ -145,10 +148,13 @@ add_beginning(struct buf *sql, const char *column, enum carrier carrier)
 		break;
 	case CARRIER_JSON:
 		buf_addf(sql,
-			"substring(pg_catalog.substr(%s::text, 1, %d) FROM ",
+			"pg_catalog.regexp_replace(substring("
+			"pg_catalog.substr(%s::text, 1, %d) FROM ",
 			column, 2 * LABEL_CHARS);
 		quote_literal(sql, json_string);
-		buf_addc(sql, ')');
+		buf_adds(sql, "), ");
+		quote_literal(sql, json_escape);
+		buf_adds(sql, ", E'\\\\1', 'g')");
 		break;
 	case CARRIER_JSONB:
 		buf_addf(sql,

@@ -71,6 +71,28 @@ class Labels(Scene):
         self.assertEqual(result.column("secret")["verdicts"], {
             "current": 1, "old": 1, "plaintext": 1, "raw": 4})
 
+    def test_a_key_id_that_json_escapes_is_told_from_what_it_looks_like(self):
+        """In JSON k\\u0041 is a spelling of kA."""
+        for primary in ("k\\u0041", 'k"\\"1', "k\\"):
+            with self.subTest(primary):
+                ring = oracle.Ring.fresh("kA", primary=primary)
+                self.tool.set_ring(ring)
+                self.sql("DROP TABLE IF EXISTS zoo;"
+                         " DROP SCHEMA IF EXISTS pgrekey CASCADE")
+                old = oracle.wrap(ring.seal(b"1", "kA"))
+                for kind in ("json", "jsonb"):
+                    self.sql("DROP TABLE IF EXISTS zoo")
+                    result = self.rotate([
+                        old, old.replace(":kA:", ":k\\u0041:"),
+                        oracle.wrap(ring.seal(b"2"))], kind, status=0)
+                    self.assertEqual(result.sum("rewritten"), 2)
+                    for how in (("--retire", "kA"), ()):
+                        self.assertExit(0, self.tool.verify(*how))
+                    quick = self.tool.verify("--quick")
+                    self.assertExit(6, quick)  # all is well, no proof
+                    self.assertEqual(quick.column("secret")["keys"],
+                                     {primary: 3})
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -221,6 +221,8 @@ json_is_recognised_by_our_own_spelling_and_jsonb_by_its_member(void **state)
 	(void)state;
 	assert_non_null(strstr(sql, "'" HEAD "enc:fernet:k:')"));
 	assert_null(strstr(sql, "->"));
+	sql = current(CARRIER_JSON, "k\\\"");
+	assert_non_null(strstr(sql, "enc:fernet:k\\\\\\\\\\\\\":')"));
 	sql = current(CARRIER_JSONB, "k");
 	assert_non_null(strstr(sql, "'enc:fernet:k:'"));
 	assert_non_null(

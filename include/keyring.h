@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define KEY_BYTES 32      /* 16 sign, 16 encrypt */
+#define KEY_SIGNING 16    /* of these, the first */
 #define KEY_TEXT 44       /* characters of base64 */
 #define KEY_FINGERPRINT 8 /* hex characters of SHA-256 of the key */
 #define KEY_FILE_MAX 4096 /* bytes; a longer file is no key */
@@ -51,7 +52,8 @@ struct keyring_options {
 };
 
 /* ERR_KEYS on any file that is not exactly one key, on a missing or weak
- * primary, on the same key under two names, on a pin that differs. */
+ * primary, on the same key under two names, on two keys that sign alike, on a
+ * pin that differs. */
 int keyring_load(struct keyring **ret, const struct keyring_options *options,
 	struct err *err) MUST_CHECK;
 void keyring_free(struct keyring *ring); /* wipes; NULL is fine */

@@ -15,7 +15,6 @@
 #define BODY_AT 25
 #define TAG 32
 #define BLOCK 16
-#define SIGN_BYTES 16 /* of the key; the other half encrypts */
 
 /* Keyed once; a message only restarts them. */
 struct contexts {
@@ -44,7 +43,7 @@ key_mac(struct contexts *c, EVP_MAC *hmac, const uint8_t *key)
 	};
 
 	c->mac = EVP_MAC_CTX_new(hmac);
-	return c->mac && EVP_MAC_init(c->mac, key, SIGN_BYTES, params) == 1;
+	return c->mac && EVP_MAC_init(c->mac, key, KEY_SIGNING, params) == 1;
 }
 
 static bool
@@ -73,8 +72,9 @@ fernet_new(struct fernet **ret, const struct keyring *ring, struct err *err)
 		struct contexts *c = &f->of[i];
 
 		if (!key_mac(c, f->hmac, key) ||
-			!key_cipher(&c->encrypt, f->aes, key + SIGN_BYTES, 1) ||
-			!key_cipher(&c->decrypt, f->aes, key + SIGN_BYTES, 0))
+			!key_cipher(
+				&c->encrypt, f->aes, key + KEY_SIGNING, 1) ||
+			!key_cipher(&c->decrypt, f->aes, key + KEY_SIGNING, 0))
 			goto out;
 	}
 	*ret = f;

@@ -168,23 +168,53 @@ refuse_bad_files(const struct keyring *ring, struct err *err)
 	return -1;
 }
 
+/* The first key that begins with the same bytes; the key itself, if need be. */
+static const struct key *
+first_like(const struct keyring *ring, const struct key *b, size_t bytes)
+{
+	const struct key *a = ring->key;
+
+	while (memcmp(a->bytes, b->bytes, bytes) != 0)
+		a++;
+	return a;
+}
+
+/* A token is known by its signature. With two keys that sign alike and decrypt
+ * differently, one of them would open what it cannot read: mostly the padding
+ * tells, but to one value in 256 garbage is as good. */
+static int
+check_twin(const struct keyring *ring, const struct key *b,
+	const struct keyring_options *o, struct err *err)
+{
+	const struct key *a = first_like(ring, b, KEY_BYTES);
+
+	if (a != b) {
+		err_set(err, ERR_KEYS,
+			"key directory %s: %s and %s are the same key",
+			o->directory, a->id, b->id);
+		return err_hint(err, "remove one, or except it with `ignore` "
+				     "if it is a copy");
+	}
+	a = first_like(ring, b, KEY_SIGNING);
+	if (a == b)
+		return 0;
+	err_set(err, ERR_KEYS,
+		"key directory %s: %s and %s have the same signing half, but "
+		"are different keys",
+		o->directory, a->id, b->id);
+	return err_hint(err, "a signature does not tell which of them sealed a "
+			     "value; keep the right one, and except the other "
+			     "with `ignore`");
+}
+
 /* Each copy is told of the first one it is of. */
 static int
 check_twins(
 	struct keyring *ring, const struct keyring_options *o, struct err *err)
 {
 	for (size_t i = 0; i < ring->count; i++) {
-		const struct key *b = &ring->key[i], *a = ring->key;
-
-		while (memcmp(a->bytes, b->bytes, KEY_BYTES) != 0)
-			a++;
-		if (a == b)
+		if (check_twin(ring, &ring->key[i], o, err) == 0)
 			continue;
-		err_set(err, ERR_KEYS,
-			"key directory %s: %s and %s are the same key",
-			o->directory, a->id, b->id);
-		err_hint(err, "remove one, or except it with `ignore` if it is "
-			      "a copy");
 		if (!o->survey)
 			return -1;
 		note(ring, err);

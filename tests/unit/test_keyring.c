@@ -70,6 +70,26 @@ k20_the_same_key_under_two_names_is_refused_in_any_spelling(void **state)
 	assert_refused(p, "k1 and k2", "same key");
 }
 
+/* KEY, with the second half of OTHER_KEY; and the other way round. */
+#define SAME_SIGNING "ynzvdTC3MSiFH8PCFO-gYq53UrTZYEFCoXiNiySlQU8="
+#define SAME_ENCRYPTING "Q26gMfKal3CIN2MTgrHuHUUuf-DZVE8KM86TOgc6wxc="
+
+static void
+two_keys_that_share_their_signing_half_are_refused(void **state)
+{
+	struct place *p = *state;
+
+	put(p, "k1", KEY);
+	put(p, "k2", OTHER_KEY);
+	put(p, "k3", SAME_SIGNING);
+	assert_refused(p, "k1 and k3", "same signing half");
+	put(p, "k3", KEY);
+	assert_refused(p, "k1 and k3", "are the same key");
+	remove_file(p, "k2");
+	put(p, "k3", SAME_ENCRYPTING);
+	assert_loads(p, 2);
+}
+
 static void
 k22_weak_and_published_keys_open_with_a_warning_but_never_seal(void **state)
 {
@@ -192,6 +212,7 @@ main(void)
 		WITH_PLACE(a_missing_primary_is_refused_naming_the_known_ids),
 		WITH_PLACE(
 			k20_the_same_key_under_two_names_is_refused_in_any_spelling),
+		WITH_PLACE(two_keys_that_share_their_signing_half_are_refused),
 		WITH_PLACE(
 			k22_weak_and_published_keys_open_with_a_warning_but_never_seal),
 		WITH_PLACE(

@@ -152,6 +152,15 @@ measure_line(struct pg *pg, struct err *err)
 	return 0;
 }
 
+/* A pooler says this, too. */
+static bool
+has_no_encoding(const struct pg *pg)
+{
+	const char *said = PQparameterStatus(pg->conn, "server_encoding");
+
+	return said && !strcmp(said, "SQL_ASCII");
+}
+
 static int
 set_session(struct pg *pg, const struct pg_options *o, struct err *err)
 {
@@ -161,7 +170,7 @@ set_session(struct pg *pg, const struct pg_options *o, struct err *err)
 	if (find_pooler(pg, err) < 0 || measure_line(pg, err) < 0)
 		return -1;
 	pg->read_only = o->read_only;
-	sql = pg_settings_new(o, pg->pooled);
+	sql = pg_settings_new(o, pg->pooled, has_no_encoding(pg));
 	if (pg->pooled) {
 		pg->settings = sql;
 		return 0;

@@ -32,6 +32,9 @@ static const struct setting always[] = {
 
 /* A database that somebody made read-only stays so. */
 static const struct setting reading = {"default_transaction_read_only", "on"};
+/* Nobody can say what characters the bytes of SQL_ASCII are. As UTF-8 the
+ * server would refuse to send the first value that is none. */
+static const struct setting as_stored = {"client_encoding", "SQL_ASCII"};
 static const struct setting hasty = {"synchronous_commit", "off"};
 
 /* A backend of glibc gives the top of its heap back to the system after each
@@ -51,7 +54,7 @@ add_setting(struct buf *sql, const struct setting *s, bool local)
 }
 
 char *
-pg_settings_new(const struct pg_options *o, bool local)
+pg_settings_new(const struct pg_options *o, bool local, bool verbatim)
 {
 	char ms[24];
 	const struct setting lock_timeout = {"lock_timeout", ms};
@@ -67,6 +70,8 @@ pg_settings_new(const struct pg_options *o, bool local)
 		add_setting(&sql, &reading, local);
 	else if (!o->synchronous_commit)
 		add_setting(&sql, &hasty, local);
+	if (verbatim)
+		add_setting(&sql, &as_stored, local);
 	if (!local)
 		buf_adds(&sql, keeps_memory);
 	ret = xstrdup(buf_str(&sql));

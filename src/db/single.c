@@ -4,6 +4,7 @@
 #include "quote.h"
 #include "recognise.h"
 #include "rows_int.h"
+#include "utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,11 +61,25 @@ add_identity(struct buf *sql, const struct leaf *leaf, char *const *key)
 /* Findings are kept in an index, whose entries have a limit. */
 #define IDENTITY_MAX 1024
 
+/* In a report, which is UTF-8, other keys would all look alike. */
+static bool
+is_utf8(struct slice s)
+{
+	size_t n;
+
+	for (; s.len > 0; s = slice_skip(s, n)) {
+		n = utf8_char(s);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Is the identity one that may be printed and stored? */
 static bool
 is_fit(const struct pg_result *result, char *const *key, const char *identity)
 {
-	if (strlen(identity) > IDENTITY_MAX)
+	if (strlen(identity) > IDENTITY_MAX || !is_utf8(slice_str(identity)))
 		return false;
 	for (int i = 0; pg_rows(result) > 0 && key[i]; i++) {
 		if (recognise_within(pg_slice(result, 0, i + 1)))

@@ -15,8 +15,8 @@ add_text(struct buf *sql, const struct leaf *leaf, size_t i)
 }
 
 /* (t.c is byte for byte what was read), under a name of the batch: the text is
- * that of the same expression. The column's own operators would call different
- * values equal. */
+ * that of the same expression, and hashed as it was sent. The column's own
+ * operators would call different values equal. */
 static void
 add_compare(
 	struct buf *sql, const struct sql_write *w, size_t i, const char *batch)
@@ -26,10 +26,10 @@ add_compare(
 		buf_addf(sql,
 			"CASE WHEN pg_catalog.starts_with(%s.o%zu, 'sha256:')"
 			" THEN 'sha256:' || pg_catalog.encode("
-			"pg_catalog.sha256(pg_catalog.convert_to(",
+			"pg_catalog.sha256(pg_catalog.textsend(",
 			batch, i);
 		add_text(sql, w->leaf, i);
-		buf_adds(sql, ", 'UTF8')), 'hex') ELSE ");
+		buf_adds(sql, ")), 'hex') ELSE ");
 		add_text(sql, w->leaf, i);
 		buf_adds(sql, " END");
 	} else {

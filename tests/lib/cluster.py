@@ -155,11 +155,12 @@ class Cluster:
 
     # -- use -------------------------------------------------------------
 
-    def database(self):
+    def database(self, encoding="UTF8"):
         """The name of a fresh, empty database."""
         self.databases += 1
         name = f"test{self.databases}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE template0"
+                         f" ENCODING '{encoding}'")
         return name
 
     def drop(self, name):

@@ -16,6 +16,7 @@ class Scene(unittest.TestCase):
     The module opens the cluster: def setUpModule(): Scene.open()."""
 
     cluster = None
+    ENCODING = "UTF8"
 
     @classmethod
     def open(cls, cluster=Cluster, **settings):
@@ -26,7 +27,7 @@ class Scene(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="pgrekey-test-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.database = self.cluster.database()
+        self.database = self.cluster.database(self.ENCODING)
         self.addCleanup(self.cluster.drop, self.database)
         self.admin = self.connect()
         self.ring = oracle.Ring.fresh("k2023", "k2024", primary="k2025")

@@ -22,14 +22,28 @@ static const char indexes_sql[] =
 	"   AND d.refobjid = x.indrelid AND d.refobjsubid = a.attnum))) AS c "
 	"WHERE x.indrelid = $1::oid AND c.name IS NOT NULL ORDER BY i.relname";
 
+/* Those of the table, and those of the domains that a column is of. */
 static const char constraints_sql[] =
-	"SELECT k.conname, pg_catalog.min(a.attname::text)"
+	"WITH RECURSIVE base(col, typ) AS ("
+	" SELECT a.attname, a.atttypid FROM pg_catalog.pg_attribute a"
+	" WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+	"  AND a.attname = ANY (" COLUMN_NAMES ")"
+	" UNION ALL SELECT b.col, t.typbasetype FROM base b"
+	" JOIN pg_catalog.pg_type t ON t.oid = b.typ WHERE t.typtype = 'd') "
+	"SELECT k.conname, pg_catalog.min(a.attname::text), ''"
 	" FROM pg_catalog.pg_constraint k"
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid"
 	"  AND a.attnum = ANY (k.conkey)"
 	"  AND a.attname = ANY (" COLUMN_NAMES ") "
 	"WHERE k.conrelid = $1::oid AND k.contype = 'c'"
-	" GROUP BY k.conname ORDER BY k.conname";
+	" GROUP BY k.conname"
+	" UNION ALL SELECT k.conname, b.col::text,"
+	" pg_catalog.format(' of domain %I.%I', n.nspname, t.typname)"
+	" FROM base b"
+	" JOIN pg_catalog.pg_constraint k ON k.contypid = b.typ"
+	" JOIN pg_catalog.pg_type t ON t.oid = b.typ"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+	"WHERE k.contype = 'c' ORDER BY 1, 2";
 
 static const char size_sql[] =
 	"SELECT CASE WHEN c.reltuples < 0::float4 THEN -1 WHEN c.relpages = 0 "
@@ -123,9 +137,9 @@ survey_constraints(
 	for (int i = 0; i < pg_rows(r); i++) {
 		s->about.column = pg_text(r, i, 1);
 		remark_add(s->to, &s->about, REMARK_NOTE,
-			"check constraint %s looks at column %s: rows that it "
-			"refuses are listed and left",
-			pg_text(r, i, 0), s->about.column);
+			"check constraint %s%s looks at column %s: rows that "
+			"it refuses are listed and left",
+			pg_text(r, i, 0), pg_text(r, i, 2), s->about.column);
 	}
 	pg_free(r);
 	s->about.column = NULL;

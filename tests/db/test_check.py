@@ -136,6 +136,15 @@ class Tables(Base):
         self.sql("ALTER TABLE t ADD CONSTRAINT mine CHECK (secret <> 'x')")
         self.says("constraints", "note", "mine.*secret")
 
+    def test_a_check_constraint_of_a_domain_is_noted(self):
+        self.sql("CREATE DOMAIN outer_ AS text CHECK (value <> 'x')")
+        self.sql("CREATE DOMAIN inner_ AS outer_")
+        self.sql("ALTER TABLE t ALTER note TYPE inner_")
+        self.quiet("constraints")
+        self.sql("ALTER TABLE t ALTER secret TYPE inner_")
+        [text] = self.says("constraints", "note", "outer__check.*secret")
+        self.assertIn("of domain public.outer_ looks at", text)
+
     def test_indexes_over_the_column_are_warnings_and_cost_hot(self):
         self.sql("CREATE INDEX harmless ON t (note)")
         self.quiet("indexes")

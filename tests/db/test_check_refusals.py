@@ -40,6 +40,15 @@ TABLES = {
         f"{TABLE} PARTITION BY HASH (secret)",
         "CREATE TABLE t1 PARTITION OF t"
         " FOR VALUES WITH (MODULUS 1, REMAINDER 0)")),
+    "an expression of the partition key": (2, "columns", (
+        f"{TABLE} PARTITION BY HASH (md5(secret))",
+        "CREATE TABLE t1 PARTITION OF t"
+        " FOR VALUES WITH (MODULUS 1, REMAINDER 0)")),
+    "a column of the partition key two levels up": (2, "columns", (
+        f"{TABLE} PARTITION BY HASH (secret)",
+        "CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 1,"
+        " REMAINDER 0) PARTITION BY RANGE (id)",
+        "CREATE TABLE t2 PARTITION OF t1 FOR VALUES FROM (0) TO (1000)")),
     "a column of the primary key": (2, "columns", (
         "CREATE TABLE t (id int, secret text PRIMARY KEY)",)),
     "a column that others refer to": (2, "columns", (
@@ -81,6 +90,10 @@ FINE = {
     "a full replica identity": (
         TABLE, "ALTER TABLE t REPLICA IDENTITY FULL",
         "CREATE PUBLICATION pub FOR ALL TABLES"),
+    "a partition key of an expression over another column": (
+        f"{TABLE} PARTITION BY HASH ((id + 1))",
+        "CREATE TABLE t1 PARTITION OF t"
+        " FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
     "an index as replica identity": (
         "CREATE TABLE t (id int NOT NULL UNIQUE, secret text)",
         "ALTER TABLE t REPLICA IDENTITY USING INDEX t_id_key",

@@ -11,6 +11,7 @@ from lib.scene import Scene  # noqa: E402
 FOREIGN = ("CREATE FOREIGN DATA WRAPPER nothing",
            "CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing")
 TABLE = "CREATE TABLE t (id int, secret text)"
+KEYED = "CREATE TABLE t (id int PRIMARY KEY, n int, secret text)"
 RESET = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public",
          "GRANT ALL ON SCHEMA public TO PUBLIC",
          "DROP FOREIGN DATA WRAPPER IF EXISTS nothing CASCADE",
@@ -72,6 +73,22 @@ TABLES = {
     "no replica identity, of all tables": (2, "publications", (
         TABLE, "ALTER TABLE t REPLICA IDENTITY NOTHING",
         "CREATE PUBLICATION pub FOR ALL TABLES")),
+    "a row filter over more than the identity": (2, "publications", (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t WHERE (n > 5)")),
+    "a row filter over the column": (2, "publications", (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t WHERE (id > 5 AND"
+        " secret <> '')")),
+    "a row filter of the root": (2, "publications", (
+        f"{KEYED} PARTITION BY RANGE (id)",
+        "CREATE TABLE t1 (n int, secret text, id int PRIMARY KEY)",
+        "ALTER TABLE t ATTACH PARTITION t1 FOR VALUES FROM (0) TO (1000)",
+        "CREATE PUBLICATION pub FOR TABLE t WHERE (n > 5)"
+        " WITH (publish_via_partition_root)")),
+    "a column list without the identity": (2, "publications", (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t (secret)")),
+    "a column list beside full identity": (2, "publications", (
+        KEYED, "ALTER TABLE t REPLICA IDENTITY FULL",
+        "CREATE PUBLICATION pub FOR TABLE t (id, n, secret)")),
 }
 
 # What looks like it, and is fine.
@@ -90,6 +107,22 @@ FINE = {
     "a full replica identity": (
         TABLE, "ALTER TABLE t REPLICA IDENTITY FULL",
         "CREATE PUBLICATION pub FOR ALL TABLES"),
+    "a row filter over the identity": (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t WHERE (id > 5)"),
+    "a row filter and full identity": (
+        KEYED, "ALTER TABLE t REPLICA IDENTITY FULL",
+        "CREATE PUBLICATION pub FOR TABLE t WHERE (n > 5)"),
+    "a row filter where no updates are sent": (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t WHERE (n > 5)"
+        " WITH (publish = 'insert')"),
+    "a row filter and a column list": (
+        KEYED, "CREATE PUBLICATION pub FOR TABLE t (id, n) WHERE (id > 5)"),
+    "a row filter of the root by its own numbers": (
+        f"{KEYED} PARTITION BY RANGE (id)",
+        "CREATE TABLE t1 (n int, secret text, id int PRIMARY KEY)",
+        "ALTER TABLE t ATTACH PARTITION t1 FOR VALUES FROM (0) TO (1000)",
+        "CREATE PUBLICATION pub FOR TABLE t (id, n) WHERE (id > 5)"
+        " WITH (publish_via_partition_root)"),
     "a partition key of an expression over another column": (
         f"{TABLE} PARTITION BY HASH ((id + 1))",
         "CREATE TABLE t1 PARTITION OF t"

@@ -198,8 +198,8 @@ MUTANTS = {
         "unit/test_window.c", None),
     "m09 a row is named by its first key column": (
         "src/db/single.c",
-        "for (size_t i = 0; key[i]; i++)",
-        "for (size_t i = 0; i < 1 && key[i]; i++)",
+        'json_build_object(");\n\tfor (size_t i = 0; key[i]; i++)',
+        'json_build_object(");\n\tfor (size_t i = 0; i < 1 && key[i]; i++)',
         "db/test_rotate_report.py", "composite"),
     "m10 a token is as young as its rotation": (
         "src/format/judge.c",
@@ -244,9 +244,10 @@ MUTANTS = {
     "m18 the halves of a key change places": (
         "src/crypto/fernet.c",
         "key_mac(c, f->hmac, key) ||\n"
-        "\t\t\t!key_cipher(&c->encrypt, f->aes, key + SIGN_BYTES, 1) ||\n"
-        "\t\t\t!key_cipher(&c->decrypt, f->aes, key + SIGN_BYTES, 0))",
-        "key_mac(c, f->hmac, key + SIGN_BYTES) ||\n"
+        "\t\t\t!key_cipher(\n"
+        "\t\t\t\t&c->encrypt, f->aes, key + KEY_SIGNING, 1) ||\n"
+        "\t\t\t!key_cipher(&c->decrypt, f->aes, key + KEY_SIGNING, 0))",
+        "key_mac(c, f->hmac, key + KEY_SIGNING) ||\n"
         "\t\t\t!key_cipher(&c->encrypt, f->aes, key, 1) ||\n"
         "\t\t\t!key_cipher(&c->decrypt, f->aes, key, 0))",
         "unit/test_fernet_vectors.c", None),
@@ -320,9 +321,25 @@ MUTANTS = {
         "unit/test_wipe.c", None),
     "m29 what the server says may be repeated": (
         "src/db/pg.c",
-        "if (foreign_code || !said || !pg_is_quotable(state))",
-        "if ((foreign_code && !state) || !said)",
+        "!said || foreign_code || !pg_is_quotable(state) ||",
+        "!said || (foreign_code && !state) ||",
         "db/test_rotate_report.py", "quote_the_row"),
+    "what a condition is given may be repeated": (
+        "src/db/pg.c",
+        "(pg->discreet && !is_about_text(r))",
+        "(pg->discreet && !state && !is_about_text(r))",
+        "db/test_where.py", "no_other_word"),
+    "a row is named by what it hides": (
+        "src/db/catalog_column.c",
+        "names_a_value(leaf, r) ? 0 : pg_rows(r)",
+        "pg_rows(r) + 0 * names_a_value(leaf, r)",
+        "db/test_verify_report.py", "configured_column_in"),
+    "what is deferred has no time limit": (
+        "src/db/send.c",
+        '\tadd_step(t, "SET CONSTRAINTS ALL IMMEDIATE", NULL);\n',
+        "\tif (!o->checkpoint)\n"
+        '\t\tadd_step(t, "SET CONSTRAINTS ALL IMMEDIATE", NULL);\n',
+        "db/test_rotate_triggers.py", "Deferred"),
     "m30 what is in doubt is passed over": (
         "src/engine/walk.c",
         "\tw->counts = (struct chunk_counts){0};\n"

@@ -22,7 +22,8 @@ static const char column_sql[] =
 	/* A column of a partition key depends on the table, and so does one of
 	 * an expression in it. */
 	" EXISTS (SELECT FROM"
-	"  pg_catalog.pg_partition_ancestors(a.attrelid) AS p"
+	"  (SELECT q.relid::oid FROM"
+	"   pg_catalog.pg_partition_ancestors(a.attrelid) AS q) AS p(relid)"
 	"  JOIN pg_catalog.pg_partitioned_table pt ON pt.partrelid = p.relid"
 	"  JOIN pg_catalog.pg_attribute pa ON pa.attrelid = p.relid"
 	"   AND pa.attname = a.attname"

@@ -50,8 +50,7 @@ is_condition(const struct err *err)
 {
 	return !strncmp(err->sqlstate, "22", 2) ||
 	       !strncmp(err->sqlstate, "42", 2) ||
-	       !strncmp(err->sqlstate, "P0", 2) ||
-	       !strcmp(err->sqlstate, "25006"); /* it writes */
+	       !strncmp(err->sqlstate, "P0", 2);
 }
 
 static void
@@ -74,6 +73,11 @@ rows_unread(const struct rows *r, struct err *err)
 
 	if (!strcmp(err->sqlstate, "42501")) {
 		hint_denied(r->leaf, err);
+	} else if (t->where && !strcmp(err->sqlstate, "25006")) {
+		err_hint(err,
+			"`where` of [table %s], line %d, is evaluated in "
+			"transactions that cannot write",
+			t->label, t->line);
 	} else if (t->where && is_condition(err)) {
 		err->code = ERR_USAGE;
 		err_hint(err,

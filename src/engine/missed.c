@@ -138,5 +138,5 @@ missed_publish(struct worker *w)
 {
 	if (w->strays.count > 0)
 		strays_add(&w->e->strays, &w->strays);
-	w->strays.count = 0;
+	stray_list_reset(&w->strays);
 }

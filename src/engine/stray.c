@@ -1,4 +1,5 @@
 #include "err.h"
+#include "secret.h"
 #include "stray_int.h"
 #include <stdlib.h>
 
@@ -57,13 +58,32 @@ stray_is_at(const struct stray *s, const struct stray *seen)
 /* Of so many that are alike it is as well to give up. */
 #define ALIKE_MAX 64
 
+static void
+wipe(struct stray_list *l)
+{
+	if (l->count > 0)
+		secret_wipe(l->stray, l->count * sizeof(*l->stray));
+}
+
+static void
+grow(struct stray_list *l)
+{
+	size_t room = l->room ? 2 * l->room : 64;
+	struct stray *bigger = xcalloc(room, sizeof(*bigger));
+
+	if (l->count > 0)
+		memcpy(bigger, l->stray, l->count * sizeof(*bigger));
+	wipe(l);
+	free(l->stray);
+	l->stray = bigger;
+	l->room = room;
+}
+
 void
 stray_list_add(struct stray_list *l, const struct stray *stray)
 {
-	if (l->count == l->room) {
-		l->room = l->room ? 2 * l->room : 64;
-		l->stray = xrealloc(l->stray, l->room * sizeof(*l->stray));
-	}
+	if (l->count == l->room)
+		grow(l);
 	l->stray[l->count++] = *stray;
 	l->sorted = false;
 }
@@ -125,8 +145,16 @@ stray_list_find(struct stray_list *l, const struct stray *seen)
 }
 
 void
+stray_list_reset(struct stray_list *l)
+{
+	wipe(l);
+	l->count = 0;
+}
+
+void
 stray_list_done(struct stray_list *l)
 {
+	wipe(l);
 	free(l->stray);
 	*l = (struct stray_list){0};
 }

@@ -30,6 +30,8 @@ struct stray {
 uint64_t stray_hash(struct slice value);
 bool stray_is_at(const struct stray *s, const struct stray *seen);
 
+/* The hash of a short plaintext can be turned back: whatever held one is wiped.
+ */
 struct stray_list {
 	struct stray *stray;
 	size_t count, room;
@@ -39,6 +41,7 @@ struct stray_list {
 void stray_list_add(struct stray_list *l, const struct stray *stray);
 /* One of the same value that was not met, best of the same place; or NULL. */
 struct stray *stray_list_find(struct stray_list *l, const struct stray *seen);
+void stray_list_reset(struct stray_list *l);
 void stray_list_done(struct stray_list *l);
 
 /* All of a process and a run whose conflicts are stored. */

@@ -346,7 +346,8 @@ write_group(struct worker *w, size_t windows, struct err *err)
 	struct deal d;
 
 	w->whole = false;
-	w->missed.count = w->nested.count = w->strays.count = 0;
+	w->missed.count = w->nested.count = 0;
+	stray_list_reset(&w->strays);
 	w->refused_count = 0;
 	deal_begin(&d, w->window, windows);
 	if (rotate_batches(w, &d, err) < 0) {

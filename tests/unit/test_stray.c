@@ -100,6 +100,25 @@ plaintext_is_not_kept(void **state)
 }
 
 static void
+what_was_in_a_list_is_wiped(void **state)
+{
+	static const struct stray none;
+	struct stray_list l = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct stray s = stray(UINT64_MAX - i, 1, i);
+
+		stray_list_add(&l, &s);
+	}
+	stray_list_reset(&l);
+	assert_int_equal(l.count, 0);
+	for (size_t i = 0; i < l.room; i++)
+		assert_memory_equal(&l.stray[i], &none, sizeof(none));
+	stray_list_done(&l);
+}
+
+static void
 the_newest_are_kept_where_there_is_no_room_for_all(void **state)
 {
 	struct stray_list l = {0}, more = {0};
@@ -185,6 +204,7 @@ main(void)
 		cmocka_unit_test(plaintext_is_not_kept),
 		cmocka_unit_test(
 			the_newest_are_kept_where_there_is_no_room_for_all),
+		cmocka_unit_test(what_was_in_a_list_is_wiped),
 		cmocka_unit_test(many_that_are_alike_are_told_by_their_place),
 		cmocka_unit_test(the_end_of_a_value_tells_it_from_others),
 	};
